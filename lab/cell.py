@@ -1,0 +1,174 @@
+"""The cell file: all that a scenario may know of what is running.
+
+Engines write it (`cell.json`); whoever has a server running already writes one by hand. Scenarios read only
+this. Nothing here starts or stops anything.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from lab.errors import UsageError
+
+FORMAT = 1
+
+Transport = Literal["c2s", "c2s-direct-tls", "component", "s2s", "s2s-direct-tls", "http", "https"]
+TRANSPORTS: tuple[Transport, ...] = (
+    "c2s", "c2s-direct-tls", "component", "s2s", "s2s-direct-tls", "http", "https",
+)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where one transport listens, as the lab reaches it."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Who is under test. `version` is the one that was asked for, `package` the exact one installed."""
+
+    name: str
+    version: str
+    package: str = ""
+    image: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True)
+class Component:
+    """A place kept free for the lab's own XEP-0114 component."""
+
+    domain: str
+    secret: str
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account of the server. `jid` is bare."""
+
+    localpart: str
+    domain: str
+    password: str
+
+    @property
+    def jid(self) -> str:
+        return f"{self.localpart}@{self.domain}"
+
+
+@dataclass(frozen=True)
+class AccountMaking:
+    """How fresh accounts are made.
+
+    `in-band`: XEP-0077 before login. `command`: `argv` is run, with `{user}`, `{domain}`, `{password}` filled in.
+    `given`: only the accounts listed here exist.
+    """
+
+    method: Literal["in-band", "command", "given"] = "in-band"
+    argv: tuple[str, ...] = ()
+    given: tuple[Account, ...] = ()
+
+
+@dataclass(frozen=True)
+class Process:
+    """How the lab can tell whether the subject still lives.
+
+    `docker`: `id` is the container. `local`: `id` is the process id. `attached`: nobody can tell.
+    """
+
+    kind: Literal["docker", "local", "attached"] = "attached"
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One running server and how to reach it.
+
+    `round_trip` is the time in seconds that an answered stanza took when the run began; `patience` the longest
+    wait in seconds for anything that must come. `ca` is a PEM file with the certificates to trust; `provides`
+    says which module or setting provides which XEP (the suites ask that it be named).
+    """
+
+    domain: str
+    subject: Subject
+    endpoints: dict[Transport, Endpoint]
+    ca: Path | None = None
+    client_certificates: dict[str, Path] = field(default_factory=dict)  # local part -> PEM with key and chain
+    services: dict[str, str] = field(default_factory=dict)
+    component: Component | None = None
+    accounts: AccountMaking = AccountMaking()
+    admin: Account | None = None
+    process: Process = Process()
+    provides: dict[str, str] = field(default_factory=dict)
+    round_trip: float = 0.001
+    patience: float = 5.0
+
+    def endpoint(self, transport: Transport) -> Endpoint | None:
+        """The endpoint of a transport, or None where the server offers none."""
+        return self.endpoints.get(transport)
+
+    def measured(self, round_trip: float, patience: float) -> Cell:
+        return replace(self, round_trip=round_trip, patience=patience)
+
+
+def write(cell: Cell, path: Path) -> None:
+    """Write `cell` as JSON; paths are kept relative to the file's folder where they lie below it."""
+    data = {"format": FORMAT, **asdict(cell)}
+    data["ca"] = _relative(cell.ca, path.parent) if cell.ca else None
+    data["client_certificates"] = {k: _relative(v, path.parent) for k, v in cell.client_certificates.items()}
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def read(path: Path) -> Cell:
+    """Read a cell file. Raises UsageError naming the file and the field that is wrong."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read the cell file {path}", cause=str(error)) from error
+    except ValueError as error:
+        raise UsageError(f"{path} is not JSON", cause=str(error), hint="see docs/cell.md") from error
+    try:
+        return _cell(data, path.parent)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UsageError(
+            f"{path} is not a cell file", cause=f"{type(error).__name__}: {error}", hint="see docs/cell.md"
+        ) from error
+
+
+def _cell(data: dict[str, Any], base: Path) -> Cell:
+    if data.get("format") != FORMAT:
+        raise ValueError(f"format is {data.get('format')!r}, this lab reads {FORMAT}")
+    unknown = set(data["endpoints"]) - set(TRANSPORTS)
+    if unknown:
+        raise ValueError(f"unknown transports {sorted(unknown)}; known: {', '.join(TRANSPORTS)}")
+    accounts = data.get("accounts") or {}
+    return Cell(
+        domain=data["domain"],
+        subject=Subject(**data["subject"]),
+        endpoints={k: Endpoint(**v) for k, v in data["endpoints"].items()},
+        ca=base / data["ca"] if data.get("ca") else None,
+        client_certificates={k: base / v for k, v in (data.get("client_certificates") or {}).items()},
+        services=dict(data.get("services") or {}),
+        component=Component(**data["component"]) if data.get("component") else None,
+        accounts=AccountMaking(
+            method=accounts.get("method", "in-band"),
+            argv=tuple(accounts.get("argv", ())),
+            given=tuple(Account(**a) for a in accounts.get("given", ())),
+        ),
+        admin=Account(**data["admin"]) if data.get("admin") else None,
+        process=Process(**(data.get("process") or {})),
+        provides=dict(data.get("provides") or {}),
+        round_trip=float(data.get("round_trip", 0.001)),
+        patience=float(data.get("patience", 5.0)),
+    )
+
+
+def _relative(path: Path, base: Path) -> str:
+    return str(path.relative_to(base)) if path.is_relative_to(base) else str(path)
