@@ -17,7 +17,13 @@ FORMAT = 1
 
 Transport = Literal["c2s", "c2s-direct-tls", "component", "s2s", "s2s-direct-tls", "http", "https"]
 TRANSPORTS: tuple[Transport, ...] = (
-    "c2s", "c2s-direct-tls", "component", "s2s", "s2s-direct-tls", "http", "https",
+    "c2s",
+    "c2s-direct-tls",
+    "component",
+    "s2s",
+    "s2s-direct-tls",
+    "http",
+    "https",
 )
 
 

@@ -1,0 +1,57 @@
+"""XML namespaces, once each, and the prefixes that checks use in paths (`iq.find("disco:query", NS)`)."""
+
+from __future__ import annotations
+
+CLIENT = "jabber:client"
+SERVER = "jabber:server"
+COMPONENT = "jabber:component:accept"
+STREAM = "http://etherx.jabber.org/streams"
+STREAM_ERROR = "urn:ietf:params:xml:ns:xmpp-streams"
+STANZA_ERROR = "urn:ietf:params:xml:ns:xmpp-stanzas"
+TLS = "urn:ietf:params:xml:ns:xmpp-tls"
+SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
+BIND = "urn:ietf:params:xml:ns:xmpp-bind"
+SESSION = "urn:ietf:params:xml:ns:xmpp-session"
+ROSTER = "jabber:iq:roster"
+REGISTER = "jabber:iq:register"
+DISCO_INFO = "http://jabber.org/protocol/disco#info"
+DISCO_ITEMS = "http://jabber.org/protocol/disco#items"
+CAPS = "http://jabber.org/protocol/caps"
+PING = "urn:xmpp:ping"
+PUBSUB = "http://jabber.org/protocol/pubsub"
+PUBSUB_EVENT = "http://jabber.org/protocol/pubsub#event"
+PUBSUB_ERRORS = "http://jabber.org/protocol/pubsub#errors"
+PUBSUB_OWNER = "http://jabber.org/protocol/pubsub#owner"
+DATA_FORM = "jabber:x:data"
+DELAY = "urn:xmpp:delay"
+CHANNEL_BINDING = "urn:xmpp:sasl-cb:0"
+LAB = "urn:stanzalab:0"
+"""Ours: payloads that no specification defines, and the sentinel."""
+
+XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
+
+NS: dict[str, str] = {
+    "c": CLIENT,
+    "comp": COMPONENT,
+    "stream": STREAM,
+    "streams": STREAM_ERROR,
+    "stanzas": STANZA_ERROR,
+    "tls": TLS,
+    "sasl": SASL,
+    "bind": BIND,
+    "session": SESSION,
+    "roster": ROSTER,
+    "register": REGISTER,
+    "disco": DISCO_INFO,
+    "items": DISCO_ITEMS,
+    "caps": CAPS,
+    "ping": PING,
+    "pubsub": PUBSUB,
+    "event": PUBSUB_EVENT,
+    "pubsub-errors": PUBSUB_ERRORS,
+    "pubsub-owner": PUBSUB_OWNER,
+    "x": DATA_FORM,
+    "delay": DELAY,
+    "sasl-cb": CHANNEL_BINDING,
+    "lab": LAB,
+}

@@ -1,0 +1,164 @@
+"""SASL mechanisms as the initiating entity plays them (RFC 6120 §6, RFC 5802, RFC 4616, RFC 4422 appendix A).
+
+Sans I/O: `initial()`, then `respond(challenge)` for each challenge, then `finish(data)` on success, which
+raises PeerError where the server did not prove that it knows the password. SCRAM itself is scramp's.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import Protocol
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from scramp import ScramClient, ScramException
+
+from lab.cell import Account
+from lab.errors import PeerError, UsageError
+
+PREFERENCE = (
+    "SCRAM-SHA-256-PLUS",
+    "SCRAM-SHA-1-PLUS",
+    "SCRAM-SHA-256",
+    "SCRAM-SHA-1",
+    "PLAIN",
+)
+
+
+class Mechanism(Protocol):
+    name: str
+
+    def initial(self) -> bytes | None: ...
+    def respond(self, challenge: bytes) -> bytes: ...
+    def finish(self, data: bytes | None) -> None: ...
+
+
+class Plain:
+    """RFC 4616. `authzid` is the identity to act as; empty means one's own."""
+
+    name = "PLAIN"
+
+    def __init__(self, account: Account, *, authzid: str = "") -> None:
+        self._message = f"{authzid}\0{account.localpart}\0{account.password}".encode()
+
+    def initial(self) -> bytes:
+        return self._message
+
+    def respond(self, challenge: bytes) -> bytes:
+        if challenge:
+            raise PeerError("PLAIN has no challenge with data", seen=challenge.decode("utf-8", "replace"))
+        return self._message
+
+    def finish(self, data: bytes | None) -> None:
+        if data:
+            raise PeerError("PLAIN has no additional data with success", seen=data.decode("utf-8", "replace"))
+
+
+class External:
+    """RFC 4422 appendix A: the identity is the client certificate's, unless `authzid` names one."""
+
+    name = "EXTERNAL"
+
+    def __init__(self, *, authzid: str = "") -> None:
+        self._authzid = authzid.encode()
+
+    def initial(self) -> bytes:
+        return self._authzid
+
+    def respond(self, challenge: bytes) -> bytes:
+        return self._authzid
+
+    def finish(self, data: bytes | None) -> None:
+        return
+
+
+class Scram:
+    """RFC 5802 and 7677, with channel binding for the -PLUS names (`tls-unique`, `tls-server-end-point`)."""
+
+    def __init__(self, name: str, account: Account, *, binding: tuple[str, bytes] | None = None) -> None:
+        self.name = name
+        self._client = ScramClient(
+            [name], account.localpart, account.password, channel_binding=binding if "PLUS" in name else None
+        )
+        self._step = 0
+
+    def initial(self) -> bytes:
+        return str(self._client.get_client_first()).encode()
+
+    def respond(self, challenge: bytes) -> bytes:
+        self._step += 1
+        if self._step == 1:
+            with _peer_errors():
+                self._client.set_server_first(challenge.decode())
+                return str(self._client.get_client_final()).encode()
+        self.finish(challenge)  # some servers send their proof in a last challenge
+        return b""
+
+    def finish(self, data: bytes | None) -> None:
+        if self._step > 1 and not data:
+            return
+        if not data:
+            raise PeerError("the server sent no proof that it knows the password (RFC 5802 §5)")
+        with _peer_errors():
+            self._client.set_server_final(data.decode())
+
+
+class _peer_errors:  # noqa: N801 - reads as a statement: `with _peer_errors():`
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, (ScramException, UnicodeDecodeError)):
+            raise PeerError("the server's SCRAM message is wrong", seen=str(error)) from error
+
+
+def binding_type(tls: ssl.SSLSocket) -> str:
+    """The channel binding that Python's ssl can give on this connection (it has no tls-exporter)."""
+    return "tls-unique" if tls.version() == "TLSv1.2" else "tls-server-end-point"
+
+
+def channel_binding(tls: ssl.SSLSocket) -> tuple[str, bytes]:
+    """Name and data of the channel binding (RFC 5929 §3 and §4)."""
+    kind = binding_type(tls)
+    if kind == "tls-unique":
+        return kind, tls.get_channel_binding(kind) or b""
+    der = tls.getpeercert(binary_form=True) or b""
+    algorithm = x509.load_der_x509_certificate(der).signature_hash_algorithm
+    if algorithm is None or algorithm.name in {"md5", "sha1"}:
+        algorithm = hashes.SHA256()
+    digest = hashes.Hash(algorithm)
+    digest.update(der)
+    return kind, digest.finalize()
+
+
+def mechanism(name: str, account: Account, *, tls: ssl.SSLSocket | None = None, authzid: str = "") -> Mechanism:
+    """The mechanism of that name. Raises UsageError for one that the lab does not play."""
+    if name == "PLAIN":
+        return Plain(account, authzid=authzid)
+    if name == "EXTERNAL":
+        return External(authzid=authzid)
+    if name.startswith("SCRAM-SHA-"):
+        return Scram(name, account, binding=channel_binding(tls) if tls and "PLUS" in name else None)
+    raise UsageError(f"the lab plays no SASL mechanism {name}", hint=f"known: EXTERNAL, {', '.join(PREFERENCE)}")
+
+
+def choose(offered: list[str], channel_bindings: list[str] | None, tls: ssl.SSLSocket | None) -> str:
+    """The best mechanism on offer that we can play on this connection.
+
+    -PLUS is taken only where the server says by XEP-0440 that it knows the binding that we can give, or where
+    TLS 1.2 makes it the default one.
+    """
+    for name in PREFERENCE:
+        if name not in offered:
+            continue
+        if name.endswith("-PLUS") and not _can_bind(channel_bindings, tls):
+            continue
+        return name
+    raise PeerError("no SASL mechanism in common", expected=" or ".join(PREFERENCE), seen=", ".join(offered))
+
+
+def _can_bind(announced: list[str] | None, tls: ssl.SSLSocket | None) -> bool:
+    if tls is None:
+        return False
+    ours = binding_type(tls)
+    return ours in announced if announced is not None else ours == "tls-unique"
