@@ -1,0 +1,111 @@
+"""What starts a subject and knows whether it lives: the interface of every engine, and the choice of one.
+
+Engines know no XMPP. What they share stands in `cells` (certificates and the cell file), `server_log`,
+`readiness` and `watch`; the engines themselves in `docker`, `local` and `attach`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from lab.cell import Cell, Process
+from lab.errors import MachineError, UsageError
+from lab.subjects import Subject
+
+EXITS_FILE = "exits.ndjson"
+
+
+class Progress(Protocol):
+    """Where an engine says what it does. `step` is for everybody, `detail` for `-v` only."""
+
+    def step(self, text: str) -> None: ...
+    def detail(self, text: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Running:
+    """A cell that answers. `log_file` has the subject's own output, None where nobody can see it."""
+
+    cell: Cell
+    cell_file: Path
+    log_file: Path | None
+
+
+@dataclass(frozen=True)
+class SubjectExit:
+    """The subject exited in mid-run. `at` is in epoch seconds; `restarted`: the engine tried again."""
+
+    at: float
+    why: str
+    restarted: bool
+
+
+class Engine(Protocol):
+    """One way to run a subject.
+
+    `unavailable` says why the engine cannot work on this machine, in one line, or None when it can. `start`
+    yields when the subject is ready, with `run_dir/cell.json` written; the subject is gone when the block is
+    left. Raises MachineError with the last 30 lines of its log when it does not start.
+    """
+
+    name: str
+
+    def unavailable(self) -> str | None: ...
+
+    def start(
+        self, subject: Subject, *, domain: str, run_dir: Path, progress: Progress
+    ) -> AbstractContextManager[Running]: ...
+
+
+def choose(subject: Subject, wanted: str | None = None) -> Engine:
+    """The engine for a subject: `wanted`, else `LAB_ENGINE`, else the first of the subject's that works here.
+
+    Raises UsageError where the subject does not run in the wanted engine, MachineError where none works.
+    """
+    wanted = wanted or os.environ.get("LAB_ENGINE") or None
+    if wanted is not None and wanted not in subject.engines:
+        raise UsageError(
+            f"{subject.name} does not run in the engine {wanted!r}",
+            cause=f"it runs in: {', '.join(subject.engines)}",
+            hint=f"LAB_ENGINE={subject.engines[0]}, or none",
+        )
+    reasons = []
+    for name in (wanted,) if wanted else subject.engines:
+        engine = _engine(name)
+        why = engine.unavailable()
+        if why is None:
+            return engine
+        reasons.append(f"{name}: {why}")
+    raise MachineError(
+        f"nothing on this machine can run {subject.name}",
+        cause="; ".join(reasons),
+        hint="`stanzalab doctor` says what to install; `make lab SERVER=pyjabber` needs no container engine",
+    )
+
+
+def alive(process: Process) -> str | None:
+    """None while the subject lives (or nobody can tell), else why not."""
+    if process.kind == "attached":
+        return None
+    reason: str | None = importlib.import_module(f"lab.engines.{process.kind}").alive(process)
+    return reason
+
+
+def exits(run_dir: Path) -> tuple[SubjectExit, ...]:
+    """Every exit of the subject in this run so far: it may live again, restarted, and yet have crashed."""
+    file = run_dir / EXITS_FILE
+    if not file.exists():
+        return ()
+    return tuple(SubjectExit(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines())
+
+
+def _engine(name: str) -> Engine:
+    # Imported when asked for: the docker SDK is slow to load, and of no use to a local process.
+    engine: Engine = importlib.import_module(f"lab.engines.{name}").ENGINE
+    return engine

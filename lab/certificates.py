@@ -1,0 +1,127 @@
+"""The lab's own certificate authority, one a run, and what it signs: right certificates, and wrong ones on purpose.
+
+Files only: who presents them, and who verifies, is others' work. Keys lie unprotected in the run's folder:
+nothing outside the lab trusts the authority.
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from pathlib import Path
+
+import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+# RFC 6120 §13.7.1.4: the otherName that holds a JID in a subjectAltName.
+ID_ON_XMPP_ADDR = x509.ObjectIdentifier("1.3.6.1.5.5.7.8.5")
+_VALID_FOR = datetime.timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class ServerCertificate:
+    """A folder as servers want it: `key.pem`, `chain.pem`, `all.pem` (key, then chain) and `ca.pem`."""
+
+    folder: Path
+
+    @property
+    def key(self) -> Path:
+        return self.folder / "key.pem"
+
+    @property
+    def chain(self) -> Path:
+        return self.folder / "chain.pem"
+
+    @property
+    def all(self) -> Path:
+        return self.folder / "all.pem"
+
+    @property
+    def ca(self) -> Path:
+        return self.folder / "ca.pem"
+
+
+class CertificateAuthority:
+    """Signs what one run needs. `ca` is the file to trust."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make a new authority; `folder` is made where missing and gets `ca.pem`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.ca = folder / "ca.pem"
+        self._ca = trustme.CA(organization_name="Stanzalab")
+        self._ca.cert_pem.write_to_path(self.ca)
+
+    def server_certificate(self, *names: str, folder: Path | None = None, expired: bool = False) -> ServerCertificate:
+        """A certificate whose subjectAltName has a dNSName for each of `names` (RFC 6120 §13.7.1.2).
+
+        It goes into `folder`, or into one called like the first name. An `expired` one was valid until yesterday.
+        """
+        now = datetime.datetime.now(datetime.UTC)
+        until = now - datetime.timedelta(days=1) if expired else now + _VALID_FOR
+        leaf = self._ca.issue_cert(
+            *names,
+            common_name=names[0],
+            organization_name="Stanzalab",
+            not_before=until - 2 * _VALID_FOR,
+            not_after=until,
+        )
+        made = ServerCertificate(folder or self.folder / names[0])
+        made.folder.mkdir(parents=True, exist_ok=True)
+        leaf.private_key_pem.write_to_path(made.key)
+        made.chain.write_bytes(b"".join(blob.bytes() for blob in leaf.cert_chain_pems))
+        leaf.private_key_and_cert_chain_pem.write_to_path(made.all)
+        self._ca.cert_pem.write_to_path(made.ca)
+        return made
+
+    def client_certificate(self, jid: str) -> Path:
+        """A PEM file with key and certificate of a client that is `jid`, for SASL EXTERNAL (RFC 6120 §13.7.1.3).
+
+        The bare JID stands in the subjectAltName as an id-on-xmppAddr, which trustme cannot make.
+        """
+        issuer = x509.load_pem_x509_certificate(self._ca.cert_pem.bytes())
+        issuer_key = serialization.load_pem_private_key(self._ca.private_key_pem.bytes(), password=None)
+        assert isinstance(issuer_key, ec.EllipticCurvePrivateKey)  # noqa: S101 - what trustme.CA makes
+        key = ec.generate_private_key(ec.SECP256R1())
+        now = datetime.datetime.now(datetime.UTC)
+        issuer_id = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Stanzalab")]))
+            .issuer_name(issuer.subject)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - _VALID_FOR)
+            .not_valid_after(now + _VALID_FOR)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer_id), critical=False)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(
+                x509.SubjectAlternativeName([x509.OtherName(ID_ON_XMPP_ADDR, _utf8_string(jid))]),
+                critical=False,
+            )
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+            .sign(issuer_key, hashes.SHA256())
+        )
+        file = self.folder / f"{jid.replace('/', '_')}.pem"
+        file.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+            + certificate.public_bytes(serialization.Encoding.PEM)
+        )
+        return file
+
+
+def _utf8_string(text: str) -> bytes:
+    """`text` as a DER UTF8String (X.690 §8.1.3 for the length)."""
+    data = text.encode()
+    if len(data) < 0x80:
+        return bytes([0x0C, len(data)]) + data
+    length = len(data).to_bytes((len(data).bit_length() + 7) // 8)
+    return bytes([0x0C, 0x80 | len(length)]) + length + data
