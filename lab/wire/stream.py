@@ -182,7 +182,7 @@ class Stream:
                 )
             self.state = State.OPEN
             self._pending = 0
-            header = etree.Element(element.tag, element.attrib, nsmap=cast("dict[str, str]", element.nsmap))
+            header = etree.Element(element.tag, cast("dict[str, str]", element.attrib), nsmap=cast("dict[str, str]", element.nsmap))
             self._events.append(StreamOpened(header))
 
     def _end(self, element: Element) -> None:

@@ -1,0 +1,117 @@
+"""The catalogue: every check there is, found by pytest's own collection of `scenarios`. Runs none."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import scenarios
+from lab.errors import LabError, UsageError
+from lab.plugin.hooks import CHECK
+from lab.verdict import Check, Role
+from schemas import suites
+
+SCENARIOS = Path(scenarios.__file__).parent
+INI = SCENARIOS / "pytest.ini"
+
+
+class _Collector:
+    """A pytest plugin that keeps what was collected, and what could not be."""
+
+    def __init__(self) -> None:
+        self.checks: list[Check] = []
+        self.problems: list[str] = []
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.problems.append(str(report.longrepr))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self.checks = [item.stash[CHECK] for item in session.items]
+
+
+@cache
+def checks(folder: Path = SCENARIOS) -> tuple[Check, ...]:
+    """Every check below `folder`, in the order of collection. Raises LabError where a module is broken."""
+    collector = _Collector()
+    arguments = ["-c", str(INI), "--rootdir", str(SCENARIOS), "--collect-only", str(folder)]
+    code = pytest.main(arguments, plugins=[collector])
+    if collector.problems or code not in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
+        raise LabError("the checks cannot be collected", cause="\n".join(collector.problems) or str(code))
+    twice = [name for name, count in Counter(c.name for c in collector.checks).items() if count > 1]
+    if twice:
+        raise LabError("two checks bear one name", cause=", ".join(twice))
+    return tuple(collector.checks)
+
+
+def known_checks(role: Role) -> dict[str, int]:
+    """How many checks of a role each provider has."""
+    return dict(Counter(c.requirement.provider for c in checks() if c.role == role))
+
+
+def rows_of(provider: str, year: int) -> tuple[str, ...]:
+    """The ids of the suite's rows that ask for a provider."""
+    return tuple(row.id for row in suites.load(year).rows if provider in {p.id for p in row.listed})
+
+
+def select(
+    *,
+    role: Role = "server",
+    year: int,
+    rows: Sequence[str] = (),
+    names: Sequence[str] = (),
+    providers: Sequence[str] = (),
+) -> tuple[Check, ...]:
+    """The checks that are meant: all of a role, narrowed by rows (or categories), names and providers.
+
+    Names may hold `*`. Raises UsageError with the nearest names where something does not exist, and where
+    nothing is left: nothing selected is never green.
+    """
+    chosen = [c for c in checks() if c.role == role]
+    if rows:
+        wanted = {p for row in rows for p in _providers_of(row, year)}
+        chosen = [c for c in chosen if c.requirement.provider in wanted]
+    if providers:
+        known = {c.requirement.provider for c in chosen}
+        for provider in providers:
+            if provider not in known:
+                raise UsageError(f"no check of {provider!r}", hint=nearest(provider, known))
+        chosen = [c for c in chosen if c.requirement.provider in providers]
+    if names:
+        chosen = _named(names, chosen)
+    if not chosen:
+        raise UsageError(
+            f"no {role} check is selected",
+            cause=f"rows: {', '.join(rows) or 'all'}; checks: {', '.join(names) or 'all'}",
+            hint="`stanzalab checks` lists them all",
+        )
+    return tuple(chosen)
+
+
+def _named(names: Sequence[str], chosen: list[Check]) -> list[Check]:
+    kept: dict[str, Check] = {}
+    for name in names:
+        found = [c for c in chosen if fnmatch.fnmatchcase(c.name, name) or c.name.startswith(f"{name}/")]
+        if not found:
+            raise UsageError(f"there is no check {name!r}", hint=nearest(name, (c.name for c in chosen)))
+        kept |= {c.name: c for c in found}
+    return list(kept.values())
+
+
+def _providers_of(row_or_category: str, year: int) -> set[str]:
+    suite = suites.load(year)
+    category = [row for row in suite.rows if row.category == row_or_category]
+    return {p.id for row in category or [suite.row(row_or_category)] for p in row.listed}
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint with the names that come nearest."""
+    close = difflib.get_close_matches(name, list(known), n=4, cutoff=0.4)
+    return f"did you mean {', '.join(close)}?" if close else "`stanzalab checks` lists what there is"

@@ -1,0 +1,153 @@
+"""The pytest plugin: options, fixtures, and each check's outcome as an event of the run record.
+
+Loaded by `scenarios/pytest.ini`. The worker that runs a check puts the event on the check's last report
+(`report.stanzalab`); whoever runs pytest collects it from there, with or without pytest-xdist.
+No assert here: PYTEST_DONT_REWRITE.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab import engines
+from lab.errors import LabError, MachineError, PeerError
+from lab.plugin.connections import TRACE, Connect, accounts, alice, bob, cell, component_session, connect
+from lab.plugin.judge import Impossible, Missed, Unsupported
+from lab.plugin.requirement import check_of
+from lab.record import CheckResult, TraceEntry
+from lab.verdict import Check, Expectation, Outcome
+
+__all__ = ["accounts", "alice", "bob", "cell", "component_session", "connect"]
+
+CHECK = pytest.StashKey[Check]()
+
+
+@dataclass
+class Progress:
+    """What is known of a check while it runs."""
+
+    started: float
+    outcome: Outcome = Outcome.PASS
+    expected: str = ""
+    seen: str = ""
+    reason: str = ""
+    clock: float = field(default_factory=time.monotonic)
+
+
+PROGRESS = pytest.StashKey[Progress]()
+
+
+class Hooks:
+    """Hooks that the lab adds to pytest's."""
+
+    @pytest.hookspec
+    def pytest_lab_connect(self, item: pytest.Item, connect: Connect) -> None:
+        """A check is about to open its first session."""
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    pluginmanager.add_hookspecs(Hooks)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("stanzalab")
+    group.addoption("--cell", metavar="FILE", help="the cell file of the server to check (stanzalab writes it)")
+    group.addoption("--check", action="append", default=[], metavar="NAME", help="only this check (repeatable)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "requirement(requirement): what the check tests (lab.plugin.requirement)")
+    config.addinivalue_line("markers", "proved_by(fake): the fake of lab.fakes that turns the check red")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give each item its check, and leave only those that `--check` names."""
+    for item in items:
+        item.stash[CHECK] = check_of(item)
+    wanted = set(config.getoption("--check"))
+    if wanted:
+        items[:] = [item for item in items if item.stash[CHECK].name in wanted]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if call.when == "setup":
+        item.stash[PROGRESS] = Progress(started=call.start)
+    progress = item.stash[PROGRESS]
+    if call.excinfo is not None and progress.outcome is Outcome.PASS:
+        _judge(progress, call.excinfo.value, item.stash[CHECK], str(call.when))
+        _look_for_a_crash(progress, item)
+    if call.when == "teardown":
+        report.stanzalab = _result(item, progress).to_event()  # type: ignore[attr-defined] # xdist carries it
+    return report
+
+
+def _judge(progress: Progress, error: BaseException, check: Check, phase: str) -> None:
+    """From an exception to an outcome: peer wrong, we wrong, machine wrong."""
+    missed = Outcome.FAIL if check.requirement.keyword.binding else Outcome.NON_STRICT
+    match error:
+        case Missed():
+            progress.outcome, progress.expected, progress.seen = missed, error.expected, error.seen
+        case PeerError():
+            progress.outcome = missed if phase == "call" else Outcome.FAIL
+            progress.expected, progress.seen = error.expected, error.seen
+            if error.message not in error.seen:
+                progress.seen = f"{error.message}: {error.seen}"
+            if phase != "call":
+                progress.expected = progress.expected or "a session to try the requirement on"
+                progress.seen = f"before the requirement could be tried: {progress.seen}"
+        case Unsupported():
+            progress.outcome, progress.reason = Outcome.UNSUPPORTED, f"not advertised: {error}"
+        case Impossible():
+            progress.outcome, progress.reason = Outcome.IMPOSSIBLE, str(error)
+        case LabError():
+            progress.outcome, progress.reason = Outcome.ERROR, str(error)
+        case _:
+            text = "".join(traceback.format_exception(error)[-4:]).strip()
+            progress.outcome, progress.reason = Outcome.ERROR, f"in {phase}: {text}"
+
+
+def _look_for_a_crash(progress: Progress, item: pytest.Item) -> None:
+    """A failure while the subject died is a crash, whatever it looked like from the wire."""
+    path = item.config.getoption("--cell")
+    if path is None or progress.outcome not in {Outcome.FAIL, Outcome.NON_STRICT}:
+        return
+    try:
+        exits = [e for e in engines.exits(Path(path).parent) if e.at >= progress.started]
+    except MachineError as error:
+        progress.outcome, progress.reason = Outcome.ERROR, str(error)
+        return
+    if exits:
+        progress.outcome = Outcome.CRASH
+        progress.reason = f"the subject exited while this check ran: {exits[0].why}"
+
+
+def _result(item: pytest.Item, progress: Progress) -> CheckResult:
+    trace = item.stash.get(TRACE, None)
+    return CheckResult(
+        check=item.stash[CHECK],
+        outcome=progress.outcome,
+        expectation=Expectation.EXPECTED,  # the list of known failures is with whoever runs pytest
+        started=progress.started,
+        duration=time.monotonic() - progress.clock,
+        expected=progress.expected,
+        seen=progress.seen,
+        reason=progress.reason,
+        trace=tuple(TraceEntry(e.at, e.session, e.direction, e.text) for e in trace.entries) if trace else (),
+    )
+
+
+def event_of(report: Any) -> dict[str, Any] | None:
+    """The record event that a report carries, if it is a check's last one."""
+    event: dict[str, Any] | None = getattr(report, "stanzalab", None)
+    return event

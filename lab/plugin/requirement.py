@@ -1,0 +1,84 @@
+"""How a scenario module says which requirement a check tests.
+
+    RFC = Specification("RFC 6120")
+
+    @RFC.must("8.2.3", says="An iq of type get or set is answered once, by a result or an error of the same id.")
+    def test_iq_is_answered_with_its_id(alice): ...
+
+The check's name comes from the function's: `rfc-6120/iq-is-answered-with-its-id`; a parameter's id stands
+behind it, `…/comment`. A parameter can carry a requirement of its own (`pytest.param(…, marks=RFC.must(…))`).
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.errors import UsageError
+from lab.verdict import Check, Keyword, Requirement, Role, slug
+from schemas import sections
+
+MARK = "requirement"
+FAKE = "proved_by"
+
+
+class Specification:
+    """A provider whose requirements a module tests, at the version that `schemas/sections` follows.
+
+    Each of its methods takes the sections where the requirement stands, the best first; at least one of them says
+    MUST or SHOULD. It answers a mark: a decorator, or what `pytest.param(…, marks=…)` takes.
+    """
+
+    def __init__(self, provider: str) -> None:
+        self.provider = provider
+        self.version = sections.load(provider).version
+
+    def must(self, *where: str, says: str) -> pytest.MarkDecorator:
+        return self._requires(Keyword.MUST, where, says)
+
+    def must_not(self, *where: str, says: str) -> pytest.MarkDecorator:
+        return self._requires(Keyword.MUST_NOT, where, says)
+
+    def should(self, *where: str, says: str) -> pytest.MarkDecorator:
+        return self._requires(Keyword.SHOULD, where, says)
+
+    def should_not(self, *where: str, says: str) -> pytest.MarkDecorator:
+        return self._requires(Keyword.SHOULD_NOT, where, says)
+
+    def may(self, *where: str, says: str) -> pytest.MarkDecorator:
+        """For what is allowed: the check fails where using the liberty breaks something."""
+        return self._requires(Keyword.MAY, where, says)
+
+    def _requires(self, keyword: Keyword, where: tuple[str, ...], says: str) -> pytest.MarkDecorator:
+        known = {s.number for s in sections.load(self.provider).sections}
+        if not known.intersection(where):
+            raise UsageError(
+                f"none of {', '.join(where) or 'no section'} is a normative section of {self.provider}",
+                hint=f"see schemas/sections/{slug(self.provider)}.toml",
+            )
+        return pytest.mark.requirement(Requirement(self.provider, self.version, where, keyword, says))
+
+
+def proved_by(fake: str) -> pytest.MarkDecorator:
+    """Names the misbehaving fake of `lab.fakes` that turns this check red, where no damage to stanzas can."""
+    return pytest.mark.proved_by(fake)
+
+
+def check_of(item: pytest.Item) -> Check:
+    """The check that a pytest item is. Raises UsageError for an item without a requirement."""
+    requirements = [m.args[0] for m in item.iter_markers(MARK)]
+    if not requirements:
+        raise UsageError(f"{item.nodeid} names no requirement", hint="see lab/plugin/requirement.py")
+    callspec = getattr(item, "callspec", None)
+    own = [m.args[0] for m in callspec.marks if m.name == MARK] if callspec else []
+    requirement: Requirement = (own or requirements)[0]
+    function = getattr(item, "originalname", item.name)
+    name = f"{slug(requirement.provider)}/{function.removeprefix('test_').replace('_', '-')}"
+    if callspec:
+        name += f"/{callspec.id}"
+    fake = item.get_closest_marker(FAKE)
+    return Check(name, requirement, role_of(item), fake.args[0] if fake else "")
+
+
+def role_of(item: pytest.Item) -> Role:
+    """The role under test: the folder below `scenarios` says it."""
+    return "client" if "client" in item.path.parts else "server"

@@ -1,0 +1,116 @@
+"""What a check is and what it can come to: requirement, outcome, expectation. Facts only.
+
+Two axes (DESIGN, rule 2): the outcome is what was seen; the expectation is what the subject's list of known
+failures makes of it. Rows are computed from outcomes alone (`lab.rows`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+Role = Literal["server", "client"]
+
+
+class Keyword(StrEnum):
+    """RFC 2119's words. REQUIRED and SHALL are MUST, RECOMMENDED is SHOULD, OPTIONAL is MAY."""
+
+    MUST = "MUST"
+    MUST_NOT = "MUST NOT"
+    SHOULD = "SHOULD"
+    SHOULD_NOT = "SHOULD NOT"
+    MAY = "MAY"
+
+    @property
+    def binding(self) -> bool:
+        """Whether missing it is a failure rather than a lack of strictness."""
+        return self in {Keyword.MUST, Keyword.MUST_NOT}
+
+
+class Outcome(StrEnum):
+    """What a check came to."""
+
+    PASS = "pass"  # noqa: S105 - no password
+    NON_STRICT = "non-strict"  # a SHOULD was missed
+    FAIL = "fail"
+    UNSUPPORTED = "unsupported"  # not advertised
+    IMPOSSIBLE = "impossible"  # this set-up cannot test it
+    CRASH = "crash"  # the subject died
+    ERROR = "error"  # the lab's own fault
+
+    @property
+    def executed(self) -> bool:
+        """Whether the subject was really tried."""
+        return self is not Outcome.IMPOSSIBLE
+
+    @property
+    def bad(self) -> bool:
+        return self in {Outcome.FAIL, Outcome.CRASH, Outcome.ERROR}
+
+
+class Expectation(StrEnum):
+    """What the subject's `known.toml` makes of an outcome."""
+
+    EXPECTED = "expected"
+    UNEXPECTED = "unexpected"  # bad, and on no list
+    KNOWN = "known"  # bad, and listed as just that
+    FIXED = "fixed"  # listed, but passes: the list must be mended
+    FLAKY = "flaky"  # listed as coming and going
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """One requirement of one provider, in our own words. The first of `sections` is where it stands."""
+
+    provider: str
+    version: str
+    sections: tuple[str, ...]
+    keyword: Keyword
+    says: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """A requirement, tested. `name` is stable: `xep-0280/sent-message-is-copied`."""
+
+    name: str
+    requirement: Requirement
+    role: Role = "server"
+    proved_by: str = ""
+    """The misbehaving fake that turns this check red, where no damage to stanzas can."""
+
+
+def expectation(outcome: Outcome, listed: Outcome | None, *, flaky: bool = False) -> Expectation:
+    """What to make of an outcome when the subject's list says `listed`. An `error` is never excused."""
+    if outcome is Outcome.ERROR:
+        return Expectation.UNEXPECTED
+    if listed is None:
+        return Expectation.UNEXPECTED if outcome.bad else Expectation.EXPECTED
+    if flaky:
+        return Expectation.FLAKY
+    if outcome is listed:
+        return Expectation.KNOWN
+    if outcome is Outcome.PASS:
+        return Expectation.FIXED
+    return Expectation.UNEXPECTED if outcome.bad else Expectation.EXPECTED
+
+
+def slug(provider: str) -> str:
+    """A provider's id as it stands in names of checks and files: `RFC 6120` is `rfc-6120`."""
+    return provider.lower().replace(" ", "-")
+
+
+def worst(outcomes: Iterable[Outcome]) -> Outcome | None:
+    """The outcome that a group of checks is known by, or None for an empty group."""
+    order = [
+        Outcome.CRASH,
+        Outcome.FAIL,
+        Outcome.ERROR,
+        Outcome.NON_STRICT,
+        Outcome.PASS,
+        Outcome.UNSUPPORTED,
+        Outcome.IMPOSSIBLE,
+    ]
+    return min(outcomes, key=order.index, default=None)
