@@ -84,7 +84,8 @@ class AccountMaking:
 class Process:
     """How the lab can tell whether the subject still lives.
 
-    `docker`: `id` is the container. `local`: `id` is the process id. `attached`: nobody can tell.
+    `docker`: `id` is the container. `local`: `id` is the engine's record of it, as a restarted subject has
+    another process id. `attached`: nobody can tell.
     """
 
     kind: Literal["docker", "local", "attached"] = "attached"

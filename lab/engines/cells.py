@@ -23,7 +23,7 @@ class CellCertificates:
 
 
 def certify(subject: Subject, domain: str, run_dir: Path) -> CellCertificates:
-    """A new authority in `run_dir/certificates`, a server certificate for domain and services, client certificates."""
+    """A new authority in `run_dir/certificates`, and all that it signs for one cell."""
     authority = CertificateAuthority(run_dir / "certificates")
     names = dict.fromkeys((domain, *subject.services_of(domain).values()))
     return CellCertificates(

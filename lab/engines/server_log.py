@@ -21,9 +21,10 @@ class ServerLog:
         self._file = self.path.open("ab")
 
     def copy(self, stream: IO[bytes]) -> None:
-        """Copy lines until the stream ends. A full disk loses lines, but never stops the subject."""
-        while line := stream.readline(_LONGEST):
-            self.line(line)
+        """Copy lines until the stream ends, and close it. A full disk loses lines, but never stops the subject."""
+        with stream:
+            while line := stream.readline(_LONGEST):
+                self.line(line)
 
     def line(self, data: bytes) -> None:
         """Append one line of output as it came."""

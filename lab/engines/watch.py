@@ -61,10 +61,13 @@ class Watch:
                 if restarted:
                     try:
                         self._restart()
-                    except LabError as error:
+                    except (LabError, OSError) as error:
                         self._log.note(f"the restart failed: {error}")
                         return
 
     def _record(self, exit_: SubjectExit) -> None:
-        with self._file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(exit_)) + "\n")
+        try:
+            with self._file.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(exit_)) + "\n")
+        except OSError as error:  # a full disk must not keep the subject down
+            self._log.note(f"the exit was not recorded: {error}")

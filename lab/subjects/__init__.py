@@ -64,11 +64,11 @@ domain = "localhost"         # optional: the only domain that it can serve on th
 XEP-0030 = "disco"
 ```
 
-Strings in braces are filled in: `{domain}` and `{version}` everywhere; in `[local]` also `{venv}`, `{work}`
-(the subject's own folder in this run, its working directory), `{certificates}` (a folder with key.pem,
-chain.pem, all.pem, ca.pem) and `{port:TRANSPORT}`; in `[container]` also `{certificates}`; in the commands that
-make accounts `{user}` and `{password}`. Templates see: `domain`, `version`, the version's own keys, `services`,
-`component`, `admin`, `ports`, `certificates`, `work`.
+Strings in braces are filled in: `{domain}` and `{version}` everywhere; in `[local]` also `{folder}` (this one),
+`{venv}`, `{work}` (the subject's own folder in this run, its working directory), `{certificates}` (a folder with
+key.pem, chain.pem, all.pem, ca.pem) and `{port:TRANSPORT}`; in `[container]` also `{certificates}`; in the
+commands that make accounts `{user}` and `{password}`. Templates see: `domain`, `version`, the version's own keys,
+`services`, `component`, `admin`, `ports`, `certificates`, `work`.
 """
 
 from __future__ import annotations

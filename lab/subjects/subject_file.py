@@ -26,6 +26,7 @@ from lab.subjects.model import (
 
 FILE_NAME = "subject.toml"
 _SERVICES = ("muc", "pubsub", "upload", "proxy")
+_PROVIDER = re.compile(r"XEP-\d{4}|RFC \d+")
 _T = TypeVar("_T")
 
 
@@ -140,7 +141,7 @@ def read(folder: Path, version: str | None = None) -> Subject:
             hint=f"did you mean {' or '.join(f'{name}:{v}' for v in near)}?" if near else "",
         )
     own = top.needed_table("versions").needed_table(version)
-    provides = top.mapping("provides", str) | own.mapping("provides", str)
+    provides = _provides(top) | _provides(own)
     engines = top.strings("engines", needed=True)
     container, local = _container(top.table("container")), _local(top.table("local"))
     for engine, table in (("docker", container), ("local", local)):
@@ -176,6 +177,14 @@ def read(folder: Path, version: str | None = None) -> Subject:
             raise top.error("names a template that is not there", f"files.{template}")
     top.done()
     return subject
+
+
+def _provides(table: Table) -> dict[str, str]:
+    provides = table.mapping("provides", str)
+    for provider in provides:
+        if not _PROVIDER.fullmatch(provider):
+            raise table.error("is no provider; they are called like XEP-0030 or RFC 6120", f"provides.{provider}")
+    return provides
 
 
 def _ready(table: Table, ports: tuple[Transport, ...]) -> Ready:
