@@ -20,6 +20,8 @@ from lab.wire.stream import Element, StreamOpened
 from lab.wire.trace import Trace
 from lab.wire.transport import Transport, client_context
 
+CHALLENGES = 4  # more than any mechanism of ours has
+
 
 class Stage(IntEnum):
     """How far a connection has come. Each stage includes the ones before it."""
@@ -113,7 +115,7 @@ def authenticate(session: Session, account: Account, mechanism: str | None = Non
         mechanism = sasl.choose(mechanisms(session.features), channel_bindings(session.features), tls)
     played = sasl.mechanism(mechanism, account, tls=tls, authzid=authzid)
     session.send(f"<auth xmlns='{SASL}' mechanism='{mechanism}'>{_encode(played.initial())}</auth>")
-    while True:
+    for _ in range(CHALLENGES):
         answer = session.receive()
         if answer.tag == f"{{{SASL}}}challenge":
             session.send(f"<response xmlns='{SASL}'>{_encode(played.respond(_decode(answer)))}</response>")
@@ -122,6 +124,7 @@ def authenticate(session: Session, account: Account, mechanism: str | None = Non
             return
         else:
             raise PeerError(f"{mechanism} failed", expected="<success/>", seen=show(answer))
+    raise PeerError(f"{mechanism} has no end", expected="<success/>", seen=f"{CHALLENGES} challenges")
 
 
 def bind(session: Session, resource: str | None = None) -> str:

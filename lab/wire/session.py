@@ -219,12 +219,13 @@ class Session:
     def expect_stream_error(self, *conditions: str) -> Element:
         """Wait for a stream error with one of `conditions` (any, when none is given); stanzas are passed over.
 
-        Raises PeerError where the stream ends, or nothing comes, without it.
+        Raises PeerError where the stream ends, or patience does, without it.
         """
         expected = f"a stream error: {' or '.join(conditions) or 'any condition'}"
+        deadline = time.monotonic() + self.patience
         try:
             while True:
-                self._keep(self._receive_new())
+                self._keep(self._receive_new(max(deadline - time.monotonic(), 0)))
         except StreamFailed as error:
             if conditions and error.condition not in conditions:
                 error.expected = expected
@@ -242,18 +243,20 @@ class Session:
         Raises PeerError where it does not.
         """
         closed = False
+        deadline = time.monotonic() + self.patience
         try:
-            while True:
-                event = self.next_event()
-                closed = closed or isinstance(event, StreamClosed)
+            while (left := deadline - time.monotonic()) > 0:
+                closed = isinstance(self.next_event(timeout=left), StreamClosed) or closed
         except ConnectionLost as error:
             if stream and not closed:
                 error.expected = "</stream:stream>, then the end of the connection"
                 raise
+            return
         except NoAnswer as error:
             error.expected = "the end of the connection"
             error.seen = f"{'the stream was closed, but ' if closed else ''}{error.message}"
             raise
+        raise NoAnswer("the peer went on sending", expected="the end of the connection")
 
     def close(self) -> None:
         """Close politely as far as the connection allows; never raises."""

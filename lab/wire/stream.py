@@ -19,6 +19,7 @@ in one stanza, depth. What we *send* is nobody's business here: a lab must be ab
 
 from __future__ import annotations
 
+import copy
 import re
 from collections import deque
 from collections.abc import Iterator
@@ -36,6 +37,7 @@ Element = etree._Element
 PROLOG_BYTES = 8 * 1024
 STANZA_BYTES = 16 * 1024 * 1024
 DEPTH = 200
+_WHITE_SPACE = " \t\r\n"
 
 
 class PeerViolation(PeerError):
@@ -83,11 +85,12 @@ class State(Enum):
     BROKEN = auto()
 
 
-# What may stand before the root element: an XML declaration and white space, nothing else (§11.1, §11.4).
-_PROLOG = re.compile(rb"\s*(?:<\?xml\s[^<>]*\?>)?\s*<(?![!?])[^\s]")
-_PROLOG_SO_FAR = re.compile(rb"\s*(?:<\?xml\s[^<>]*\?>\s*)?(?:<(?:\?(?:x(?:m(?:l(?:\s[^<>]*)?)?)?)?)?)?\Z")
-_REFERENCE = re.compile(rb"&(?:(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9a-fA-F]{1,6});)?")
-_LONGEST_REFERENCE = 10
+_DECLARATION = re.compile(rb"<\?xml\s[^<>]*\?>")
+_ENCODING = re.compile(rb"""encoding\s*=\s*["']([^"']*)["']""")
+_REFERENCE = re.compile(rb"&(?:amp|lt|gt|quot|apos|#[0-9]{1,20}|#x[0-9a-fA-F]{1,20});")
+_UNFINISHED_REFERENCE = re.compile(
+    rb"&(?:#(?:[0-9]{0,20}|x[0-9a-fA-F]{0,20})|a(?:mp?|p(?:os?)?)?|lt?|gt?|q(?:u(?:ot?)?)?)?\Z"
+)
 
 
 class Stream:
@@ -101,7 +104,7 @@ class Stream:
     def restart(self) -> None:
         """Forget all that was read: the next bytes begin a new stream (§4.3.3)."""
         self.state = State.PROLOG
-        self._prolog = b""
+        self._prolog: bytes | None = b""  # None once the root element has begun
         self._events: deque[Event] = deque()
         self._violation: PeerViolation | None = None
         self._root: Element | None = None
@@ -109,7 +112,11 @@ class Stream:
         self._pending = 0
         self._references = _References()
         self._parser = etree.XMLPullParser(
-            events=("start", "end", "comment", "pi"), resolve_entities=False, no_network=True, huge_tree=False
+            events=("start", "end", "comment", "pi"),
+            encoding="utf-8",
+            resolve_entities=False,
+            no_network=True,
+            huge_tree=False,
         )
 
     def receive_data(self, data: bytes) -> None:
@@ -134,28 +141,42 @@ class Stream:
         return None
 
     def _feed(self, data: bytes) -> None:
-        if self.state is State.PROLOG:
-            self._prolog += data
-            if not _PROLOG.match(self._prolog):
-                _check_prolog(self._prolog)
-                return
-            data, self._prolog = self._prolog, b""
-        self._references.scan(data)
         self._pending += len(data)
+        if self._prolog is not None:
+            self._prolog += data
+            begun = _prolog_end(self._prolog)
+            if not begun and self._pending > PROLOG_BYTES:
+                raise PeerViolation(
+                    "no stream header within the first bytes",
+                    condition="policy-violation",
+                    seen=f"{self._pending} bytes",
+                )
+            if not begun:
+                return
+            data, self._prolog = self._prolog.lstrip(), None
+        forbidden = self._references.find_forbidden(data)
         try:
-            self._parser.feed(data)
+            self._parser.feed(data if forbidden is None else data[:forbidden])
         except etree.XMLSyntaxError as error:
             self._drain()
             if self.state is State.CLOSED:
-                raise PeerViolation("data after the end of the stream", seen=str(error)) from error
+                raise _trailing(str(error)) from error
             raise PeerViolation("the XML is not well-formed", seen=str(error)) from error
         self._drain()
+        if forbidden is not None:
+            raise PeerViolation(
+                "a reference to an entity that is not predefined",
+                condition="restricted-xml",
+                seen=data[forbidden : forbidden + 20].decode("utf-8", "replace"),
+            )
         if self._pending > self._stanza_bytes:
             raise PeerViolation(f"one stanza of more than {self._stanza_bytes} bytes", condition="policy-violation")
 
     def _drain(self) -> None:
         events = cast("Iterator[tuple[str, Element]]", self._parser.read_events())
         for kind, element in events:
+            if self.state is State.CLOSED:
+                raise _trailing(f"a {kind} event")
             if kind == "start":
                 self._start(element)
             elif kind == "end":
@@ -167,7 +188,7 @@ class Stream:
                 )
 
     def _start(self, element: Element) -> None:
-        _refuse_undeclared_prefixes(element)
+        _refuse_bad_names(element)
         self._depth += 1
         if self._depth > self._depth_limit:
             raise PeerViolation(f"elements nested deeper than {self._depth_limit}", condition="policy-violation")
@@ -176,13 +197,14 @@ class Stream:
             if element.tag != f"{{{STREAM}}}stream":
                 raise PeerViolation(
                     "the root element is not a stream header",
-                    condition="invalid-namespace",
+                    condition="bad-format" if str(element.tag).startswith(f"{{{STREAM}}}") else "invalid-namespace",
                     expected=f"{{{STREAM}}}stream",
                     seen=str(element.tag),
                 )
             self.state = State.OPEN
             self._pending = 0
-            header = etree.Element(element.tag, cast("dict[str, str]", element.attrib), nsmap=cast("dict[str, str]", element.nsmap))
+            attributes = cast("dict[str, str]", element.attrib)
+            header = etree.Element(element.tag, attributes, nsmap=cast("dict[str, str]", element.nsmap))
             self._events.append(StreamOpened(header))
 
     def _end(self, element: Element) -> None:
@@ -192,11 +214,12 @@ class Stream:
             return
         if self._depth == 1:
             _refuse_text(root.text)
-            _refuse_text(element.tail)
-            element.tail = root.text = None
+            tail, element.tail, root.text = element.tail, None, None
+            # A copy keeps the default namespace a default; taking the element itself out would rename it to ns0.
+            self._events.append(Received(copy.deepcopy(element)))
             root.remove(element)
             self._pending = 0
-            self._events.append(Received(element))
+            _refuse_text(tail)
         elif self._depth == 0:
             _refuse_text(root.text)
             self.state = State.CLOSED
@@ -213,7 +236,9 @@ class _References:
         self._tail = b""
         self._in_cdata = False
 
-    def scan(self, data: bytes) -> None:
+    def find_forbidden(self, data: bytes) -> int | None:
+        """Where in `data` the first forbidden reference stands (0 for one that began earlier), or None."""
+        seen_before = len(self._tail)
         data = self._tail + data
         at = 0
         while True:
@@ -221,32 +246,31 @@ class _References:
                 end = data.find(b"]]>", at)
                 if end < 0:
                     self._tail = data[max(at, len(data) - 2) :]
-                    return
+                    return None
                 at, self._in_cdata = end + 3, False
             cdata = data.find(b"<![CDATA[", at)
             stop = len(data) if cdata < 0 else cdata
-            open_at = self._check(data, at, stop)
+            reference = _first_other_reference(data, at, stop)
+            if cdata < 0 and reference is not None and _UNFINISHED_REFERENCE.match(data, reference):
+                self._tail = data[reference:]
+                return None
+            if reference is not None:
+                return max(reference - seen_before, 0)
             if cdata < 0:
-                self._tail = data[open_at:] if open_at is not None else _cdata_prefix(data[at:])
-                return
+                self._tail = _cdata_prefix(data[at:])
+                return None
             at, self._in_cdata = cdata + 9, True
 
-    def _check(self, data: bytes, start: int, stop: int) -> int | None:
-        """Check the references in data[start:stop]; answers where an unfinished one begins."""
-        at = data.find(b"&", start, stop)
-        while at >= 0:
-            found = _REFERENCE.match(data, at, stop)
-            assert found is not None  # noqa: S101 - the pattern begins with the byte that was found
-            if found.end() == at + 1:
-                if b";" not in data[at:stop] and stop - at < _LONGEST_REFERENCE and stop == len(data):
-                    return at
-                raise PeerViolation(
-                    "a reference to an entity that is not predefined",
-                    condition="restricted-xml",
-                    seen=data[at : at + 20].decode("utf-8", "replace"),
-                )
-            at = data.find(b"&", found.end(), stop)
-        return None
+
+def _first_other_reference(data: bytes, start: int, stop: int) -> int | None:
+    """Where in data[start:stop] the first `&` stands that begins no whole, permitted reference."""
+    at = data.find(b"&", start, stop)
+    while at >= 0:
+        found = _REFERENCE.match(data, at, stop)
+        if found is None:
+            return at
+        at = data.find(b"&", found.end(), stop)
+    return None
 
 
 def _cdata_prefix(data: bytes) -> bytes:
@@ -257,33 +281,67 @@ def _cdata_prefix(data: bytes) -> bytes:
     return b""
 
 
-def _check_prolog(prolog: bytes) -> None:
-    if len(prolog) > PROLOG_BYTES:
-        raise PeerViolation("no stream header within the first bytes", seen=f"{len(prolog)} bytes")
-    if not _PROLOG_SO_FAR.match(prolog):
-        restricted = b"<!" in prolog or b"<?" in prolog
-        raise PeerViolation(
-            "something other than an XML declaration before the stream header",
-            condition="restricted-xml" if restricted else "not-well-formed",
-            seen=prolog[:80].decode("utf-8", "backslashreplace"),
+def _prolog_end(prolog: bytes) -> bool:
+    """Whether the root element begins in `prolog`. Raises PeerViolation for what must not stand before it.
+
+    White space before the XML declaration is what a keepalive at the end of the stream before leaves (§4.6.1).
+    """
+    prolog = prolog.lstrip()
+    declaration = _DECLARATION.match(prolog)
+    if declaration is None and _may_become_declaration(prolog):
+        return False
+    if declaration is not None:
+        encoding = _ENCODING.search(declaration[0])
+        if encoding is not None and encoding[1].lower() != b"utf-8":
+            raise _bad_prolog("an encoding other than UTF-8", "unsupported-encoding", prolog)
+    rest = prolog[declaration.end() :].lstrip() if declaration else prolog
+    if rest in {b"", b"<"}:
+        return False
+    if rest.startswith((b"\xff", b"\xfe", b"\0", b"<\0")):
+        raise _bad_prolog("an encoding other than UTF-8", "unsupported-encoding", prolog)
+    if rest.startswith((b"<!", b"<?")):
+        raise _bad_prolog(
+            "something other than an XML declaration before the stream header", "restricted-xml", prolog
         )
+    if not rest.startswith(b"<"):
+        raise _bad_prolog("something other than XML before the stream header", "not-well-formed", prolog)
+    return True
+
+
+def _may_become_declaration(prolog: bytes) -> bool:
+    return (
+        b"<?xml".startswith(prolog[:5])
+        and (len(prolog) < 6 or prolog[5:6].isspace())
+        and b">" not in prolog
+        and b"<" not in prolog[1:]
+    )
+
+
+def _bad_prolog(message: str, condition: str, prolog: bytes) -> PeerViolation:
+    return PeerViolation(message, condition=condition, seen=prolog[:80].decode("utf-8", "backslashreplace"))
+
+
+def _trailing(seen: str) -> PeerViolation:
+    return PeerViolation("data after the end of the stream", seen=seen)
 
 
 def _refuse_trailing(data: bytes) -> None:
     if data.strip():
-        raise PeerViolation("data after the end of the stream", seen=data[:80].decode("utf-8", "backslashreplace"))
+        raise _trailing(data[:80].decode("utf-8", "backslashreplace"))
 
 
 def _refuse_text(text: str | None) -> None:
-    if text and not text.isspace():
+    if text and text.strip(_WHITE_SPACE):
         raise PeerViolation("text between stanzas", condition="bad-format", seen=text[:80])
 
 
-def _refuse_undeclared_prefixes(element: Element) -> None:
+def _refuse_bad_names(element: Element) -> None:
     """libxml2 takes an undeclared prefix for a part of the name; namespaces in XML do not (§4.8.5)."""
-    names = [str(element.tag), *map(str, element.attrib)] if element.attrib else [str(element.tag)]
-    for name in names:
-        if ":" in name and name[0] != "{":
+    attributes = cast("list[str]", element.keys())
+    for name in (str(element.tag), *attributes):
+        if ":" in name.rpartition("}")[2]:
             raise PeerViolation(
                 "a prefix that no namespace was declared for", condition="bad-namespace-prefix", seen=name
             )
+    if len(set(attributes)) < len(attributes):
+        raise PeerViolation("two attributes of one name and namespace", seen=", ".join(attributes))

@@ -11,6 +11,7 @@ Direction = Literal["sent", "received", "note"]
 
 ENTRY_BYTES = 64 * 1024
 TRACE_BYTES = 512 * 1024
+ENTRIES = 10_000
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,18 @@ class Trace:
         self._add(session, "received", data)
 
     def note(self, session: str, text: str) -> None:
-        self.entries.append(Entry(self.clock(), session, "note", text))
+        self._append(Entry(self.clock(), session, "note", text[:ENTRY_BYTES]))
 
     def _add(self, session: str, direction: Direction, data: bytes) -> None:
-        room = min(ENTRY_BYTES, TRACE_BYTES - self._bytes)
-        text = data[: max(room, 0)].decode("utf-8", "backslashreplace")
+        room = max(min(ENTRY_BYTES, TRACE_BYTES - self._bytes), 0)
+        text = data[:room].decode("utf-8", "backslashreplace")
         if len(data) > room:
-            text += f" … ({len(data) - max(room, 0)} more bytes were not kept)"
-        self._bytes += min(len(data), max(room, 0))
-        self.entries.append(Entry(self.clock(), session, direction, text))
+            text += f" … ({len(data) - room} more bytes were not kept)"
+        self._bytes += min(len(data), room)
+        self._append(Entry(self.clock(), session, direction, text))
+
+    def _append(self, entry: Entry) -> None:
+        if len(self.entries) < ENTRIES:
+            self.entries.append(entry)
+        elif len(self.entries) == ENTRIES:
+            self.entries.append(Entry(entry.at, entry.session, "note", "the trace is full: no more was kept"))
