@@ -19,7 +19,7 @@ from lab.engines import Progress
 from lab.engines.cache import cache_folder
 
 MARK = "STANZALAB_PROCESS"
-_PATIENCE = 3.0  # seconds between TERM and KILL
+_PATIENCE = 3.0  # seconds for each of TERM and KILL
 
 
 def new_record() -> Path:
@@ -49,14 +49,13 @@ def runs(record: Path) -> bool:
 
 def end(record: Path) -> None:
     """End the subject and all that it started: TERM, after 3 s KILL. The record stays."""
-    _signal(_marked(record), signal.SIGTERM)
-    deadline = time.monotonic() + _PATIENCE
-    while (left := _marked(record)) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    while left:
-        _signal(left, signal.SIGKILL)
-        time.sleep(0.02)
-        left = _marked(record)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        deadline = time.monotonic() + _PATIENCE
+        _signal(_marked(record), number)
+        while (left := _marked(record)) and time.monotonic() < deadline:
+            if number == signal.SIGKILL:
+                _signal(left, number)  # what it started in the meantime, too
+            time.sleep(0.02)
 
 
 def sweep(progress: Progress) -> None:

@@ -46,9 +46,13 @@ def wait_until_ready(
 def probe(endpoint: Endpoint, send: bytes, expect: bytes, within: float) -> str | None:
     """None when the endpoint answers `send` with something that holds `expect`, else what it did instead."""
     deadline = time.monotonic() + within
-    answer = b""
     try:
-        with socket.create_connection((endpoint.host, endpoint.port), timeout=within) as connection:
+        connection = socket.create_connection((endpoint.host, endpoint.port), timeout=within)
+    except OSError as error:
+        return f"cannot be reached ({error.strerror or error})"
+    answer = b""
+    with connection:
+        try:
             connection.sendall(send)
             while expect not in answer:
                 if len(answer) > _ENOUGH:
@@ -56,15 +60,15 @@ def probe(endpoint: Endpoint, send: bytes, expect: bytes, within: float) -> str 
                 connection.settimeout(max(deadline - time.monotonic(), 0.001))
                 data = connection.recv(65536)
                 if not data:
-                    return (
-                        f"closed after it had answered {answer[-200:]!r}" if answer else "accepts and closes at once"
-                    )
+                    break
                 answer += data
-    except TimeoutError:
-        return f"answered only {answer[-200:]!r}" if answer else "does not answer"
-    except OSError as error:
-        return f"cannot be reached ({error.strerror or error})"
-    return None
+        except TimeoutError:
+            return f"answered only {answer[-200:]!r}" if answer else "does not answer"
+        except OSError:
+            pass  # reset: it closed with our bytes unread
+    if expect in answer:
+        return None
+    return f"closed after it had answered {answer[-200:]!r}" if answer else "accepts and closes at once"
 
 
 def did_not_start(subject: Subject, why: str, log: ServerLog) -> MachineError:

@@ -33,14 +33,15 @@ def ensure(name: str, requirements: tuple[str, ...], progress: Progress) -> Path
     with only_one_lab(f"venv-{folder.name}", progress):
         if (folder / _COMPLETE).exists():
             return folder
-        progress.step(f"installing {' '.join(requirements)}")
+        progress.step(f"installing {' '.join(requirements) or 'a virtual environment'}")
         # Made where it stays, as scripts in a venv name their interpreter by its full path.
         if folder.exists():
             shutil.rmtree(folder)
         _run([sys.executable, "-m", "venv", "--without-pip", str(folder)], progress)
-        pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python")]
-        options = ["--no-input", "--no-compile", "--disable-pip-version-check", "--progress-bar=off"]
-        _run([*pip, "install", *options, *requirements], progress)
+        if requirements:
+            pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python")]
+            options = ["--no-input", "--no-compile", "--disable-pip-version-check", "--progress-bar=off"]
+            _run([*pip, "install", *options, *requirements], progress)
         (folder / _COMPLETE).touch()
     return folder
 
@@ -53,16 +54,15 @@ def installed_version(venv: Path, distribution: str) -> str:
 
 def _run(argv: list[str], progress: Progress) -> None:
     last: deque[str] = deque(maxlen=30)
-    try:
-        process = subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            env=_environment(),
-        )
+    with subprocess.Popen(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env=_environment(),
+    ) as process:
         try:
             assert process.stdout is not None  # noqa: S101 - it is a pipe
             for line in process.stdout:
@@ -71,9 +71,6 @@ def _run(argv: list[str], progress: Progress) -> None:
             code = process.wait()
         finally:
             process.kill()
-            process.wait()
-    except OSError as error:
-        code, last = -1, deque([str(error)])
     if code != 0:
         raise MachineError(
             "the subject could not be installed",
