@@ -26,6 +26,7 @@ class _Collector:
 
     def __init__(self) -> None:
         self.checks: list[Check] = []
+        self.nodeids: dict[str, str] = {}
         self.problems: list[str] = []
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -35,20 +36,54 @@ class _Collector:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self.checks = [item.stash[CHECK] for item in session.items]
+        self.nodeids = {item.nodeid: item.stash[CHECK].name for item in session.items}
 
 
 @cache
-def checks(folder: Path = SCENARIOS) -> tuple[Check, ...]:
-    """Every check below `folder`, in the order of collection. Raises LabError where a module is broken."""
+def _collected() -> _Collector:
     collector = _Collector()
-    arguments = ["-c", str(INI), "--rootdir", str(SCENARIOS), "--collect-only", str(folder)]
+    arguments = ["-c", str(INI), "--rootdir", str(SCENARIOS), "--collect-only", str(SCENARIOS)]
     code = pytest.main(arguments, plugins=[collector])
     if collector.problems or code not in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
         raise LabError("the checks cannot be collected", cause="\n".join(collector.problems) or str(code))
     twice = [name for name, count in Counter(c.name for c in collector.checks).items() if count > 1]
     if twice:
         raise LabError("two checks bear one name", cause=", ".join(twice))
-    return tuple(collector.checks)
+    return collector
+
+
+def checks() -> tuple[Check, ...]:
+    """Every check, in the order of collection. Raises LabError where a module is broken."""
+    return tuple(_collected().checks)
+
+
+def by_nodeid(nodeid: str) -> Check | None:
+    """The check behind pytest's node id, if it is one."""
+    name = _collected().nodeids.get(nodeid.partition("@")[0])
+    return named(name) if name else None
+
+
+def named(name: str) -> Check:
+    """The check of that name. Raises UsageError with the nearest names."""
+    for check in checks():
+        if check.name == name:
+            return check
+    raise UsageError(f"there is no check {name!r}", hint=nearest(name, (c.name for c in checks())))
+
+
+def arguments(selected: Sequence[Check], cell_file: Path, *, workers: int, plugin: str = "") -> list[str]:
+    """Pytest's arguments to run `selected` on a cell, in `workers` processes (0: in this one).
+
+    Only the modules that hold them are named: collection is a part of the time.
+    """
+    names = {check.name for check in selected}
+    nodeids = _collected().nodeids
+    files = sorted({str(SCENARIOS / n.partition("::")[0]) for n, check in nodeids.items() if check in names})
+    spread = ["-n", str(workers), "--dist", "loadgroup"] if workers else ["-p", "no:xdist"]
+    if plugin:
+        spread += ["-p", plugin]
+    chosen = [word for name in sorted(names) for word in ("--check", name)]
+    return ["-c", str(INI), "--rootdir", str(SCENARIOS), "--cell", str(cell_file), *spread, *chosen, *files]
 
 
 def known_checks(role: Role) -> dict[str, int]:

@@ -98,7 +98,8 @@ class Cell:
 
     `round_trip` is the time in seconds that an answered stanza took when the run began; `patience` the longest
     wait in seconds for anything that must come. `ca` is a PEM file with the certificates to trust; `provides`
-    says which module or setting provides which XEP (the suites ask that it be named).
+    says which module or setting provides which XEP (the suites ask that it be named), `advertised` what the server
+    claims of each provider on the wire, empty where it could and does not.
     """
 
     domain: str
@@ -112,6 +113,7 @@ class Cell:
     admin: Account | None = None
     process: Process = Process()
     provides: dict[str, str] = field(default_factory=dict)
+    advertised: dict[str, list[str]] = field(default_factory=dict)
     round_trip: float = 0.001
     patience: float = 5.0
 
@@ -119,8 +121,9 @@ class Cell:
         """The endpoint of a transport, or None where the server offers none."""
         return self.endpoints.get(transport)
 
-    def measured(self, round_trip: float, patience: float) -> Cell:
-        return replace(self, round_trip=round_trip, patience=patience)
+    def measured(self, round_trip: float, patience: float, advertised: dict[str, list[str]]) -> Cell:
+        """The same cell, with what the survey at the start of a run found."""
+        return replace(self, round_trip=round_trip, patience=patience, advertised=advertised)
 
 
 def write(cell: Cell, path: Path) -> None:
@@ -172,6 +175,7 @@ def _cell(data: dict[str, Any], base: Path) -> Cell:
         admin=Account(**data["admin"]) if data.get("admin") else None,
         process=Process(**(data.get("process") or {})),
         provides=dict(data.get("provides") or {}),
+        advertised=dict(data.get("advertised") or {}),
         round_trip=float(data.get("round_trip", 0.001)),
         patience=float(data.get("patience", 5.0)),
     )

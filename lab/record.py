@@ -104,7 +104,7 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Header:
-    """What was run on what. `started` is ISO 8601 in UTC; `known_checks` counts the catalogue's checks per provider."""
+    """What was run on what. `started` is ISO 8601 in UTC; `known_checks` counts all checks of each provider."""
 
     lab: str
     suite: str
@@ -118,8 +118,11 @@ class Header:
     """The command that runs this again; a check's own is this with `CHECK=name`."""
     selected: tuple[str, ...]
     known_checks: dict[str, int]
+    rows: tuple[str, ...] = ()
+    """The rows and categories that were asked for by name; empty where it was not by row."""
     provides: dict[str, str] = field(default_factory=dict)
     advertised: dict[str, list[str]] = field(default_factory=dict)
+    """Provider -> what claims it; an empty list where it could be claimed and is not; absent where nothing can."""
     round_trip: float = 0.0
     patience: float = 0.0
 
@@ -280,4 +283,5 @@ def _header(event: dict[str, Any]) -> Header:
     if event.pop("format", None) != FORMAT:
         raise ValueError(f"this lab reads format {FORMAT}")
     event["selected"] = tuple(event["selected"])
+    event["rows"] = tuple(event.get("rows", ()))
     return Header(**event)

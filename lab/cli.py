@@ -1,0 +1,400 @@
+"""The command line: options in, one call, output and exit code. What a command does stands on its own floor."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lab import __version__
+from lab.display import ConsoleDisplay
+from lab.errors import Exit, LabError, UsageError
+from schemas.suites import Level, Role
+
+app = typer.Typer(
+    name="stanzalab",
+    help="Conformance lab for XMPP servers, row by row of the XMPP Compliance Suites.",
+    epilog="Exit codes: 0 all as expected, 1 an unexpected outcome, 2 wrong usage or nothing selected, "
+    "3 the machine or a subject would not start, 130 interrupted.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+DEFAULT_YEAR = 2021
+DEFAULT_SERVER = "pyjabber"
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+class EngineChoice(StrEnum):
+    DOCKER = "docker"
+    LOCAL = "local"
+
+
+Server = Annotated[
+    str,
+    typer.Option(
+        "--server", "-s", metavar="NAME[:VERSION]", help="A subject, its version, or a folder that holds one."
+    ),
+]
+Year = Annotated[int, typer.Option("--suite", "--year", help="The year of the compliance suite.")]
+Rows = Annotated[
+    list[str] | None,
+    typer.Option("--row", help="Only the checks of this row, or of this category (repeatable): core/tls, core."),
+]
+Checks = Annotated[
+    list[str] | None,
+    typer.Option("--check", help="Only this check, by name or by pattern (repeatable): 'rfc-6120/iq-*'."),
+]
+Providers = Annotated[
+    list[str] | None,
+    typer.Option("--provider", help="Only the checks of this specification (repeatable): 'RFC 6120'."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+Out = Annotated[
+    Path | None, typer.Option("--out", help="Where the run's files go; by default a new folder below runs/.")
+]
+Engine = Annotated[
+    EngineChoice | None, typer.Option("--engine", envvar="LAB_ENGINE", help="Force one engine.", show_default=False)
+]
+ProvideEngine = Annotated[
+    bool,
+    typer.Option(
+        "--provide-engine", help="Where no container engine answers, install and start Docker (Debian, root)."
+    ),
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show build output, details, and each result.")]
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        out.print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    server: Server = DEFAULT_SERVER,
+    year: Year = DEFAULT_YEAR,
+    row: Rows = None,
+    check: Checks = None,
+    provider: Providers = None,
+    cell: Annotated[
+        Path | None, typer.Option("--cell", help="A cell file of a server that runs already (docs/cell.md).")
+    ] = None,
+    engine: Engine = None,
+    provide_engine: ProvideEngine = False,
+    workers: Annotated[int, typer.Option("--workers", "-n", min=1, help="Checks that run side by side.")] = 4,
+    seed: Annotated[int | None, typer.Option("--seed", help="For whatever is drawn by chance.")] = None,
+    out_folder: Out = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Start a server, run the checks, report: rows first, then each failure with its evidence."""
+    from lab import catalogue, report, subjects  # noqa: PLC0415 - `stanzalab --help` answers at once
+    from lab import run as lab_run  # noqa: PLC0415
+
+    selected = catalogue.select(year=year, rows=row or (), names=check or (), providers=provider or ())
+    subject = None if cell else subjects.find(server)
+    if provide_engine and subject and engine != EngineChoice.LOCAL and subject.engines[0] == "docker":
+        _provide_engine(verbose)
+    plan = lab_run.Plan(
+        subject=subject,
+        checks=selected,
+        year=year,
+        replay=f"make lab CELL={cell}" if cell else f"make lab SERVER={server}",
+        out=out_folder or _new_folder(subject.name + "-" + subject.version if subject else "attached"),
+        cell_file=cell,
+        engine=engine.value if engine else None,
+        workers=workers,
+        seed=seed,
+    )
+    with ConsoleDisplay(err if as_json else out, verbose=verbose, quiet=as_json) as display:
+        done = lab_run.run(plan, display)
+    written = report.write_all(done.record, plan.out)
+    if as_json:
+        sys.stdout.write(written.summary.read_text(encoding="utf-8"))
+    else:
+        report.terminal(report.load(done.record), out)
+        out.print(f"report: {_shown(written.html)}", soft_wrap=True)
+    raise typer.Exit(done.exit_code)
+
+
+@app.command()
+def checks(
+    year: Year = DEFAULT_YEAR,
+    row: Rows = None,
+    check: Checks = None,
+    provider: Providers = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the checks: name, section, keyword, requirement."""
+    from lab import catalogue  # noqa: PLC0415
+
+    selected = catalogue.select(year=year, rows=row or (), names=check or (), providers=provider or ())
+    if as_json:
+        _print_json(
+            [
+                {
+                    "name": c.name,
+                    "provider": c.requirement.provider,
+                    "version": c.requirement.version,
+                    "section": c.requirement.sections[0],
+                    "sections": c.requirement.sections,
+                    "keyword": c.requirement.keyword,
+                    "role": c.role,
+                    "rows": catalogue.rows_of(c.requirement.provider, year),
+                    "says": c.requirement.says,
+                    "proved_by": c.proved_by,
+                }
+                for c in selected
+            ]
+        )
+        return
+    table = _table("check", "§", "", "requirement")
+    for c in selected:
+        table.add_row(c.name, c.requirement.sections[0], c.requirement.keyword, c.requirement.says)
+    out.print(table)
+    out.print(f"{len(selected)} checks")
+
+
+@app.command()
+def suite(
+    year: Year = DEFAULT_YEAR,
+    role: Annotated[Role | None, typer.Option("--role", help="Only what is asked of this role.")] = None,
+    level: Annotated[Level | None, typer.Option("--level", help="Only what is asked at this level.")] = None,
+    category: Annotated[
+        str | None, typer.Option("--category", help="Only this category: core, web, im, mobile, av.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print a compliance suite: rows, marks, providers, footnotes."""
+    from lab.report import suite as view  # noqa: PLC0415
+    from schemas import suites  # noqa: PLC0415
+
+    chosen = suites.load(year)
+    if as_json:
+        _print_json(view.as_json(chosen, role, level, category))
+    else:
+        out.print(view.render(chosen, role, level, category))
+
+
+@app.command()
+def coverage(
+    provider: Providers = None,
+    gaps: Annotated[
+        bool, typer.Option("--gaps", help="Only the sections with neither a check nor a reason.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List every section that says MUST or SHOULD, with its checks or the reason why it has none."""
+    from lab.coverage import coverages  # noqa: PLC0415
+
+    found = coverages(provider or ())
+    if as_json:
+        _print_json([c.as_json() for c in found])
+    elif gaps:
+        for c in found:
+            for line in c.gaps:
+                out.print(f"{c.provider} §{line.section.number} {line.section.title}", markup=False)
+    else:
+        for c in found:
+            out.print(c if provider else c.total())
+    raise typer.Exit(Exit.UNEXPECTED if gaps and any(c.gaps for c in found) else Exit.OK)
+
+
+@app.command()
+def subjects(as_json: AsJson = False) -> None:
+    """List the implementations that the lab can start."""
+    from lab import subjects as known_subjects  # noqa: PLC0415
+
+    found = known_subjects.all_subjects()
+    if as_json:
+        _print_json(
+            [
+                {
+                    "name": s.name,
+                    "title": s.title,
+                    "role": s.role,
+                    "versions": s.versions,
+                    "default": s.default,
+                    "engines": s.engines,
+                    "homepage": s.homepage,
+                    "provides": s.provides,
+                }
+                for s in found
+            ]
+        )
+        return
+    table = _table("subject", "", "versions (default first)", "engines")
+    for s in found:
+        versions = [s.default, *(v for v in s.versions if v != s.default)]
+        table.add_row(s.name, s.title, ", ".join(versions), ", ".join(s.engines))
+    out.print(table)
+
+
+@app.command()
+def show(
+    check: Annotated[str, typer.Argument(help="The name of a check.")],
+    record: Annotated[
+        Path | None, typer.Option("--record", help="A run record; by default the newest run's.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show one check of a run in full: requirement, expected, seen, trace, the server's own log."""
+    from lab import report  # noqa: PLC0415
+
+    loaded = report.load(record or _newest_record())
+    if as_json:
+        _print_json(report.find(loaded, check).to_event())
+    else:
+        report.show(loaded, check, out)
+
+
+@app.command(name="report")
+def report_command(
+    record: Annotated[Path | None, typer.Argument(help="A run record; by default the newest run's.")] = None,
+    out_folder: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make the reports again from a run record: terminal, index.html, junit.xml, summary.json."""
+    from lab import report  # noqa: PLC0415
+
+    path = record or _newest_record()
+    written = report.write_all(path, out_folder or path.parent)
+    if as_json:
+        sys.stdout.write(written.summary.read_text(encoding="utf-8"))
+    else:
+        report.terminal(report.load(path), out)
+        out.print(f"report: {_shown(written.html)}", soft_wrap=True)
+
+
+@app.command()
+def prove(
+    server: Server = DEFAULT_SERVER,
+    year: Year = DEFAULT_YEAR,
+    row: Rows = None,
+    check: Checks = None,
+    provider: Providers = None,
+    engine: Engine = None,
+    provide_engine: ProvideEngine = False,
+    workers: Annotated[int, typer.Option("--workers", "-n", min=1, help="Checks that run side by side.")] = 6,
+    out_folder: Out = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Prove that the checks can fail: damage what each passing check received, and see whether it notices."""
+    from lab import catalogue, subjects  # noqa: PLC0415
+    from lab import prove as proving  # noqa: PLC0415
+
+    selected = catalogue.select(year=year, rows=row or (), names=check or (), providers=provider or ())
+    subject = subjects.find(server)
+    if provide_engine and engine != EngineChoice.LOCAL and subject.engines[0] == "docker":
+        _provide_engine(verbose)
+    folder = out_folder or _new_folder(f"prove-{subject.name}-{subject.version}")
+    with ConsoleDisplay(err if as_json else out, verbose=verbose, quiet=as_json) as display:
+        proof = proving.prove(
+            subject, selected, out=folder, engine=engine.value if engine else None, workers=workers, display=display
+        )
+    if as_json:
+        _print_json(proof.as_json())
+    else:
+        out.print(proof)
+    raise typer.Exit(proof.exit_code)
+
+
+@app.command()
+def doctor(provide_engine: ProvideEngine = False, as_json: AsJson = False, verbose: Verbose = False) -> None:
+    """Say what works on this machine, and what to do about the rest."""
+    from lab.doctor import examine  # noqa: PLC0415
+
+    if provide_engine:
+        _provide_engine(verbose)
+    findings = examine()
+    if as_json:
+        _print_json([f.as_json() for f in findings])
+    else:
+        for f in findings:
+            mark = Text("ok  ", "green") if f.works else Text("no  ", "yellow")
+            out.print(Text.assemble(mark, (f.what, "bold"), f": {f.seen}"))
+            if f.advice:
+                out.print(f"    {f.advice}", markup=False)
+    raise typer.Exit(Exit.OK if all(f.works or not f.needed for f in findings) else Exit.MACHINE)
+
+
+def _provide_engine(verbose: bool) -> None:
+    from lab.engines.provision import ensure_engine  # noqa: PLC0415
+
+    with ConsoleDisplay(err, verbose=verbose) as display:
+        ensure_engine(display)
+
+
+def _new_folder(name: str) -> Path:
+    """A folder of its own for a run, and `runs/latest` beside it."""
+    runs = Path(os.environ.get("STANZALAB_RUNS", "runs"))
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    base = re.sub(r"[^\w.-]", "-", name)
+    folder = next(f for n in range(1000) if not (f := runs / f"{stamp}-{base}{f'-{n}' if n else ''}").exists())
+    folder.mkdir(parents=True)
+    latest = runs / "latest"
+    latest.unlink(missing_ok=True)
+    latest.symlink_to(folder.name)
+    return folder
+
+
+def _newest_record() -> Path:
+    record = Path(os.environ.get("STANZALAB_RUNS", "runs")) / "latest" / "run.ndjson"
+    if not record.exists():
+        raise UsageError("there is no run yet", hint="`make lab` makes one, or name a record")
+    return record
+
+
+def _shown(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _print_json(data: Any) -> None:
+    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+
+
+def main() -> None:
+    """The entry point: errors of the lab become a message and an exit code, never a traceback."""
+    try:
+        app()
+    except LabError as error:
+        err.print(Text.assemble(("error: ", "bold red"), error.message))
+        if error.cause:
+            err.print(f"  why: {error.cause}", markup=False)
+        if error.hint:
+            err.print(f"  next: {error.hint}", markup=False)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        err.print("interrupted; what was measured is in the run record")
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(0)

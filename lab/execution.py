@@ -1,0 +1,125 @@
+"""Runs selected checks with pytest on a cell that stands, and puts each outcome into the run record at once.
+
+Knows nothing of how the cell was started. Nothing measured is lost: the record is written as checks end.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from lab import catalogue
+from lab.plugin.hooks import event_of
+from lab.record import CheckResult, Writer
+from lab.subjects.known import Known
+from lab.verdict import Check, Expectation, Outcome, expectation
+
+WATCH_SECONDS = 0.5  # between two looks at whether the subject is gone for good
+
+
+class Listener(Protocol):
+    """Who is told of each result, in the order in which they come."""
+
+    def result(self, result: CheckResult) -> None: ...
+
+
+@dataclass
+class _Collector:
+    """The pytest plugin on the controlling side. It runs in this process; the checks may run in workers."""
+
+    writer: Writer
+    known: dict[str, Known]
+    listener: Listener
+    gone: Callable[[], str | None]
+    results: list[CheckResult] = field(default_factory=list)
+    stopped: str = ""
+    problems: list[str] = field(default_factory=list)
+    _looked: float = 0.0
+    _session: Any = None
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        self._session = session
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.problems.append(str(report.longrepr))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        event = event_of(report)
+        if event is not None:
+            self._take(CheckResult.from_event(event))
+        elif report.when not in {"setup", "call", "teardown"}:
+            self._worker_died(report)
+
+    def _worker_died(self, report: pytest.TestReport) -> None:
+        check = catalogue.by_nodeid(report.nodeid)
+        if check is not None:
+            reason = f"the lab's own worker died: {report.longrepr}"
+            self._take(CheckResult(check, Outcome.ERROR, Expectation.UNEXPECTED, time.time(), 0.0, reason=reason))
+
+    def _take(self, result: CheckResult) -> None:
+        listed = self.known.get(result.check.name)
+        result = replace(
+            result,
+            expectation=expectation(
+                result.outcome,
+                Outcome(listed.outcome) if listed else None,
+                flaky=listed.flaky if listed else False,
+            ),
+            known_reason=listed.reason if listed else "",
+        )
+        self.results.append(result)
+        self.writer.check(result)
+        self.listener.result(result)
+        if result.outcome.bad:
+            self._stop_when_gone()
+
+    def _stop_when_gone(self) -> None:
+        if self.stopped or time.monotonic() - self._looked < WATCH_SECONDS:
+            return
+        self._looked = time.monotonic()
+        why = self.gone()
+        if why:
+            self.stopped = why
+            self._session.shouldstop = why
+            scheduler = self._session.config.pluginmanager.getplugin("dsession")
+            if scheduler is not None:
+                scheduler.shouldstop = why
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What came of it. `stopped` says why the run was given up; `interrupted` is Ctrl-C."""
+
+    results: tuple[CheckResult, ...]
+    stopped: str = ""
+    interrupted: bool = False
+    problems: tuple[str, ...] = ()
+
+
+def execute(
+    checks: Sequence[Check],
+    *,
+    cell_file: Path,
+    writer: Writer,
+    known: Sequence[Known],
+    listener: Listener,
+    gone: Callable[[], str | None],
+    workers: int,
+) -> Execution:
+    """Run `checks` on the cell, in `workers` processes (0: in this one). `gone` says why the subject is lost."""
+    collector = _Collector(writer, {k.check: k for k in known}, listener, gone)
+    code = pytest.main(catalogue.arguments(checks, cell_file, workers=workers), plugins=[collector])
+    sys.stdout.flush()
+    return Execution(
+        tuple(collector.results),
+        stopped=collector.stopped,
+        interrupted=code == pytest.ExitCode.INTERRUPTED and not collector.stopped,
+        problems=tuple(collector.problems),
+    )

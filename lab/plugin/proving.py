@@ -1,0 +1,154 @@
+"""The pytest plugin of `make prove`: runs each check once as it is, then again with one damage at a time.
+
+Only what reaches the check itself is damaged: the traffic by which `connect` brings a session up is not, nor
+are sentinels. The worker puts the result on a report (`report.stanzalab_proof`).
+No assert here: PYTEST_DONT_REWRITE.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import pytest
+from _pytest.runner import runtestprotocol
+
+from lab.plugin import damage
+from lab.plugin.connections import TRACE, Connect
+from lab.plugin.hooks import CHECK, PROGRESS
+from lab.verdict import Outcome
+from lab.wire.session import Session
+from lab.wire.stream import Event
+
+MOST_DAMAGES = 40  # to one check
+MOST_SECONDS = 45.0  # on one check
+INJECTED = "injected"
+
+
+@dataclass(frozen=True)
+class Target:
+    """One damage: its name, and which of the check's events (or of its forbidden stanzas) it hits."""
+
+    damage: str
+    index: int
+    what: str
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A damage that was done, and what the check made of it."""
+
+    damage: str
+    what: str
+    outcome: str
+    noticed: bool
+
+
+@dataclass
+class Script:
+    """What to do while a check runs: observe (no target), or do one damage."""
+
+    target: Target | None = None
+    seen: list[Target] = field(default_factory=list)
+    done: bool = False
+    _events: int = 0
+    _forbidden: int = 0
+
+    def prepare(self, session: Session) -> None:
+        session.tamper = self.tamper
+        session.inject = self.inject
+
+    def tamper(self, session: Session, event: Event) -> Iterable[Event]:
+        if damage.is_sentinel(event):
+            return (event,)
+        index, self._events = self._events, self._events + 1
+        if self.target is None:
+            what = f"{damage.describe(event)} to {session.label}"
+            self.seen += [Target(name, index, what) for name in damage.applicable(event)]
+        elif self.target.damage != INJECTED and self.target.index == index:
+            damaged = damage.DAMAGES[self.target.damage](event)
+            if damaged is not None:
+                self.done = True
+                return damaged
+        return (event,)
+
+    def inject(self, session: Session, forbidden: str) -> bool:
+        index, self._forbidden = self._forbidden, self._forbidden + 1
+        if self.target is None:
+            self.seen.append(Target(INJECTED, index, f"{forbidden[:60]} to {session.label}"))
+            return False
+        hit = self.target.damage == INJECTED and self.target.index == index
+        self.done = self.done or hit
+        return hit
+
+
+SCRIPT = pytest.StashKey[Script]()
+
+
+def pytest_lab_connect(item: pytest.Item, connect: Connect) -> None:
+    connect.prepare = item.stash[SCRIPT].prepare
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+    """Replaces pytest's own protocol: as many runs of the check as there are damages to try."""
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    report = _prove(item)
+    item.session._setupstate.teardown_exact(nextitem)  # what `nextitem=item` below kept alive
+    item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+
+def _prove(item: pytest.Item) -> pytest.TestReport:
+    started = time.monotonic()
+    observed = Script()
+    report, outcome = _run(item, observed)
+    attempts: list[Attempt] = []
+    cut = False
+    if outcome is Outcome.PASS:
+        for target in _plan(observed.seen):
+            if time.monotonic() - started > MOST_SECONDS:
+                cut = True
+                break
+            script = Script(target)
+            report, result = _run(item, script)
+            if script.done:
+                noticed = result in {Outcome.FAIL, Outcome.NON_STRICT}
+                attempts.append(Attempt(target.damage, target.what, result.value, noticed))
+    report.stanzalab_proof = {  # type: ignore[attr-defined] # xdist carries it
+        "check": item.stash[CHECK].name,
+        "outcome": outcome.value,
+        "attempts": [asdict(a) for a in attempts],
+        "cut": cut,
+    }
+    return report
+
+
+def _plan(seen: list[Target]) -> list[Target]:
+    """All damages, or as many as one check may take, spread evenly."""
+    if len(seen) <= MOST_DAMAGES:
+        return seen
+    forbidden = [t for t in seen if t.damage == INJECTED]
+    others = [t for t in seen if t.damage != INJECTED]
+    room = max(MOST_DAMAGES - len(forbidden), 1)
+    step = len(others) / room
+    return forbidden + [others[int(i * step)] for i in range(room)]
+
+
+def _run(item: pytest.Item, script: Script) -> tuple[pytest.TestReport, Outcome]:
+    """Run the check once, with fresh fixtures of its own."""
+    item.stash[SCRIPT] = script
+    item.stash.pop(TRACE, None)
+    if hasattr(item, "_request"):
+        item._initrequest()  # type: ignore[attr-defined] # as pytest-rerunfailures does
+    reports = runtestprotocol(item, log=False, nextitem=item)
+    return reports[-1], item.stash[PROGRESS].outcome
+
+
+def proof_of(report: Any) -> dict[str, Any] | None:
+    """The proof that a report carries, if it carries one."""
+    proof: dict[str, Any] | None = getattr(report, "stanzalab_proof", None)
+    return proof
