@@ -77,10 +77,10 @@ class CertificateAuthority:
         self._ca.cert_pem.write_to_path(made.ca)
         return made
 
-    def client_certificate(self, jid: str) -> Path:
-        """A PEM file with key and certificate of a client that is `jid`, for SASL EXTERNAL (RFC 6120 §13.7.1.3).
+    def client_certificate(self, jid: str, *, name: str) -> Path:
+        """A PEM file `name.pem` with key and certificate of a client that is `jid` (RFC 6120 §13.7.1.3).
 
-        The bare JID stands in the subjectAltName as an id-on-xmppAddr, which trustme cannot make.
+        For SASL EXTERNAL: the bare JID stands in the subjectAltName as an id-on-xmppAddr, which trustme cannot make.
         """
         issuer = x509.load_pem_x509_certificate(self._ca.cert_pem.bytes())
         issuer_key = serialization.load_pem_private_key(self._ca.private_key_pem.bytes(), password=None)
@@ -106,7 +106,7 @@ class CertificateAuthority:
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
             .sign(issuer_key, hashes.SHA256())
         )
-        file = self.folder / f"{jid.replace('/', '_')}.pem"
+        file = self.folder / f"{name}.pem"
         file.write_bytes(
             key.private_bytes(
                 serialization.Encoding.PEM,

@@ -29,7 +29,7 @@ def certify(subject: Subject, domain: str, run_dir: Path) -> CellCertificates:
     return CellCertificates(
         ca=authority.ca,
         server=authority.server_certificate(*names, folder=authority.folder / "server"),
-        clients={name: authority.client_certificate(f"{name}@{domain}") for name in EXTERNAL_LOCALPARTS},
+        clients={name: authority.client_certificate(f"{name}@{domain}", name=name) for name in EXTERNAL_LOCALPARTS},
     )
 
 

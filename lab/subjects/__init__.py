@@ -119,7 +119,11 @@ def find(spec: str, role: str = "server") -> Subject:
     if "/" in name or name in {".", ".."}:
         folder = Path(name)
         if not (folder / FILE_NAME).is_file():
-            raise UsageError(f"no subject in {folder}", cause=f"there is no {FILE_NAME}", hint="see docs/subjects.md")
+            raise UsageError(
+                f"no subject in {folder}",
+                cause=f"there is no {FILE_NAME}",
+                hint=f"the format of {FILE_NAME} stands in lab/subjects",
+            )
     else:
         folders = _folders(role)
         if name not in folders:

@@ -44,7 +44,7 @@ def known(subject: Subject) -> tuple[Known, ...]:
     if not file.exists():
         return ()
     top = Table(load_toml(file), file)
-    listed = [_entry(top, number, data, subject) for number, data in enumerate(top.take("known", list), 1)]
+    listed = [_entry(top, number, data, subject) for number, data in enumerate(top.take("known", list, []), 1)]
     top.done()
     here = [entry for entry in listed if not entry.versions or subject.version in entry.versions]
     seen: set[str] = set()

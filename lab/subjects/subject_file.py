@@ -118,7 +118,7 @@ class Table:
         return UsageError(
             f"{self.file}: {name} {what}",
             cause=f"known here: {', '.join(known)}" if known else "",
-            hint=f"did you mean {near[0]}?" if near else "the format stands in lab/subjects/__init__.py",
+            hint=f"did you mean {near[0]}?" if near else f"the format of {self.file.name} stands in lab/subjects",
         )
 
 
@@ -150,6 +150,8 @@ def read(folder: Path, version: str | None = None) -> Subject:
     if not engines or set(engines) - {"docker", "local"}:
         raise top.error("may only have docker and local in it", "engines")
     ports: dict[Any, int] = top.mapping("ports", int, among=TRANSPORTS)
+    if not ports:
+        raise top.error("is missing", "ports")
     subject = Subject(
         name=name,
         title=top.take("title", str),
