@@ -1,0 +1,59 @@
+# What people type. `make help` says it all; each target is one command of the lab.
+
+VENV ?= .venv
+STANZALAB = $(VENV)/bin/stanzalab
+
+# What to run: SERVER=prosody:0.12 ROW=core/tls CHECK='rfc-6120/iq-*' PROVIDER='XEP-0030' SUITE=2021
+selection = $(foreach r,$(ROW),--row '$(r)') $(foreach c,$(CHECK),--check '$(c)') \
+	$(if $(PROVIDER),--provider '$(PROVIDER)') $(if $(SUITE),--suite $(SUITE))
+options = $(if $(SERVER),--server '$(SERVER)') $(selection) $(if $(OUT),--out '$(OUT)') $(if $(N),--workers $(N)) $(if $(V),--verbose)
+
+.DEFAULT_GOAL := help
+.PHONY: help lab prove test bench doctor clean
+
+help:  ## this text
+	@echo 'make lab                            check the embedded server (no container engine needed)'
+	@echo 'make lab SERVER=prosody             check a server, in a container'
+	@echo 'make lab SERVER=prosody ROW=core/tls        … only a row or a category of the suite'
+	@echo "make lab SERVER=prosody CHECK='rfc-6120/*'  … only some checks"
+	@echo 'make lab CELL=cell.json             check a server that you have running (docs/cell.md)'
+	@echo 'make prove SERVER=prosody           prove that the checks can fail'
+	@echo 'make test                           the lab’s own tests'
+	@echo 'make bench                          measure the lab itself'
+	@echo 'make doctor                         what works on this machine'
+	@echo
+	@echo 'Also: PROVIDER="XEP-0030" SUITE=2022 OUT=folder N=workers V=1 (verbose) LAB_ENGINE=local|docker'
+	@echo 'More: $(STANZALAB) --help'
+
+lab: $(VENV)/installed
+	@$(STANZALAB) run --provide-engine $(if $(CELL),--cell '$(CELL)') $(options)
+
+prove: $(VENV)/installed
+	@$(STANZALAB) prove --provide-engine $(options)
+
+test: $(VENV)/installed-dev
+	@$(STANZALAB) doctor --provide-engine >/dev/null
+	@scripts/chromium.sh
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports --no-cache
+	$(VENV)/bin/pytest -n 2 $(TESTS)
+
+bench: $(VENV)/installed
+	@$(VENV)/bin/python bench/round_trips.py
+	@$(VENV)/bin/python bench/lab_run.py
+
+doctor: $(VENV)/installed
+	@$(STANZALAB) doctor
+
+clean:  ## forget the virtual environment and all runs (images stay)
+	rm -rf $(VENV) runs build *.egg-info
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	@scripts/venv.sh $(VENV)
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	@scripts/venv.sh $(VENV) dev
+	@touch $@
