@@ -20,6 +20,7 @@ from lab.engines.cache import cache_folder
 
 MARK = "STANZALAB_PROCESS"
 _PATIENCE = 3.0  # seconds for each of TERM and KILL
+_CLOCK = 2.0  # seconds that a process's start may seem to move when the machine's clock is set
 
 
 def new_record() -> Path:
@@ -84,7 +85,7 @@ def _identity(process: psutil.Process) -> list[float]:
 def _lives(identity: list[float]) -> bool:
     try:
         process = psutil.Process(int(identity[0]))
-        return process.create_time() == identity[1] and process.status() != psutil.STATUS_ZOMBIE
+        return abs(process.create_time() - identity[1]) < _CLOCK and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
 

@@ -11,14 +11,16 @@ import subprocess
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab.cell import Endpoint, Process, Transport
 from lab.engines import Progress, Running, cells, leftovers, venvs
+from lab.engines.cells import CellCertificates
 from lab.engines.ports import LOOPBACK, free_ports
 from lab.engines.readiness import wait_until_ready
 from lab.engines.server_log import ServerLog
+from lab.engines.signals import ended_by_signals
 from lab.engines.watch import Watch
 from lab.errors import MachineError, UsageError
 from lab.subjects import LocalProcess, Subject, fill
@@ -38,50 +40,33 @@ class LocalEngine:
         local = subject.local
         if local is None:
             raise UsageError(f"{subject.name} has no [local] in its subject.toml")
-        leftovers.sweep(progress)
-        domain = local.domain or domain
-        run_dir = run_dir.absolute()
-        work = run_dir / "subject"
-        work.mkdir(parents=True, exist_ok=True)
-        requirements = tuple(fill(line, version=subject.version) for line in local.requirements)
-        venv = venvs.ensure(subject.name, requirements, progress)
-        certificates = cells.certify(subject, domain, run_dir)
-        ports = dict(zip(subject.ports, free_ports(len(subject.ports)), strict=True))
-        endpoints = {transport: Endpoint(LOOPBACK, port) for transport, port in ports.items()}
-        _write_files(subject, domain, work, ports=ports, certificates=certificates.server.folder)
-        values: dict[str, str | int] = {
-            "domain": domain,
-            "version": subject.version,
-            "folder": str(subject.folder),
-            "venv": str(venv),
-            "work": str(work),
-            "certificates": str(certificates.server.folder),
-            **{f"port:{transport}": port for transport, port in ports.items()},
-        }
-        progress.step(f"starting {subject.title} {subject.version}")
-        with ExitStack() as stack:
-            log = ServerLog(run_dir)
+        with ended_by_signals(), ExitStack() as stack:
+            leftovers.sweep(progress)
+            place = _prepare(subject, local, local.domain or domain, run_dir.absolute(), progress)
+            progress.step(f"starting {subject.title} {subject.version}")
+            log = ServerLog(place.run_dir)
             stack.callback(log.close)
-            service = _Service(_filled(local, values), work, log)
+            service = _Service(_filled(local, place.values), place.work, log)
             stack.callback(service.forget)
-            watch = Watch(run_dir, log, wait=service.wait, restart=service.spawn)
+            watch = Watch(place.run_dir, log, wait=service.wait, restart=service.spawn)
             stack.callback(watch.join)
             stack.callback(service.end)
             stack.callback(watch.end)
             service.spawn()
-            wait_until_ready(subject, endpoints[subject.ready.port], domain=domain, log=log, gone=service.gone)
+            door = place.endpoints[subject.ready.port]
+            wait_until_ready(subject, door, domain=place.domain, log=log, gone=service.gone)
             watch.start()
             yield cells.publish(
                 subject,
-                domain=domain,
-                run_dir=run_dir,
-                endpoints=endpoints,
-                certificates=certificates,
+                domain=place.domain,
+                run_dir=place.run_dir,
+                endpoints=place.endpoints,
+                certificates=place.certificates,
                 process=Process("local", str(service.record)),
                 log=log,
-                package=_package(local, venv),
+                package=_package(local, place.venv),
                 account_command=tuple(
-                    fill(part, **values, user="{user}", password="{password}")  # noqa: S106 - a place, not one
+                    fill(part, **place.values, user="{user}", password="{password}")  # noqa: S106 - a place, not one
                     for part in subject.accounts.command
                 ),
             )
@@ -93,6 +78,51 @@ ENGINE = LocalEngine()
 def alive(process: Process) -> str | None:
     """None while the process of a cell lives, else why not."""
     return None if leftovers.runs(Path(process.id)) else "its process is gone"
+
+
+@dataclass(frozen=True)
+class _Place:
+    """What lies ready before a subject is started: its packages, certificates, ports and files."""
+
+    domain: str
+    run_dir: Path
+    work: Path
+    venv: Path
+    certificates: CellCertificates
+    endpoints: dict[Transport, Endpoint]
+    values: dict[str, str | int]  # what can be filled in in [local]
+
+
+def _prepare(subject: Subject, local: LocalProcess, domain: str, run_dir: Path, progress: Progress) -> _Place:
+    requirements = tuple(fill(line, version=subject.version) for line in local.requirements)
+    work = run_dir / "subject"
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        venv = venvs.ensure(subject.name, requirements, progress)
+        certificates = cells.certify(subject, domain, run_dir)
+        ports = dict(zip(subject.ports, free_ports(len(subject.ports)), strict=True))
+        _write_files(subject, domain, work, ports=ports, certificates=certificates.server.folder)
+    except OSError as error:
+        raise MachineError(
+            f"cannot make ready what {subject.name} needs", cause=str(error), hint="is there room on the disk?"
+        ) from error
+    return _Place(
+        domain=domain,
+        run_dir=run_dir,
+        work=work,
+        venv=venv,
+        certificates=certificates,
+        endpoints={transport: Endpoint(LOOPBACK, port) for transport, port in ports.items()},
+        values={
+            "domain": domain,
+            "version": subject.version,
+            "folder": str(subject.folder),
+            "venv": str(venv),
+            "work": str(work),
+            "certificates": str(certificates.server.folder),
+            **{f"port:{transport}": port for transport, port in ports.items()},
+        },
+    )
 
 
 class _Service:

@@ -202,11 +202,15 @@ def _drive(subject: Subject, run_dir: Path) -> subprocess.Popen[str]:
     )
 
 
-def test_ctrl_c_leaves_nothing(lab_process: subprocess.Popen[str], cache: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_lab_leaves_nothing(
+    lab_process: subprocess.Popen[str], cache: Path, number: signal.Signals
+) -> None:
     assert len(processes_of(cache)) == 1
-    lab_process.send_signal(signal.SIGINT)
+    lab_process.send_signal(number)
     _, errors = lab_process.communicate(timeout=20)
-    assert errors.rstrip().endswith("KeyboardInterrupt")
+    assert lab_process.returncode == (-number if number == signal.SIGINT else 128 + number)
+    assert ("KeyboardInterrupt" in errors) == (number == signal.SIGINT)
     assert processes_of(cache) == []
     assert list((cache / "running").iterdir()) == []
 
@@ -295,6 +299,15 @@ def test_the_extra_authority_is_trusted_beside_the_machines_own(
     with pytest.raises(MachineError):
         venvs.ensure("extra", ("there-is-no-such-distribution",), Remembered())
     assert "an extra authority" in (cache / "ca-bundle.pem").read_text()
+
+
+def test_a_run_folder_that_cannot_be_written_is_the_machines_fault(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("a file where a folder should be")
+    with (
+        pytest.raises(MachineError, match="cannot make ready what fake needs"),
+        ENGINE.start(fake_subject(tmp_path), domain="lab.test", run_dir=tmp_path / "run", progress=Remembered()),
+    ):
+        pytest.fail("it did not start")
 
 
 def test_ports_are_free_and_different() -> None:
