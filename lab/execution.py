@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import pytest
 
 from lab import catalogue
+from lab.errors import MachineError
 from lab.plugin.hooks import event_of
 from lab.record import CheckResult, Writer
 from lab.subjects.known import Known
@@ -74,8 +75,14 @@ class _Collector:
             ),
             known_reason=listed.reason if listed else "",
         )
+        if self.stopped:
+            return
+        try:
+            self.writer.check(result)
+        except MachineError as error:
+            self._stop(str(error))
+            return
         self.results.append(result)
-        self.writer.check(result)
         self.listener.result(result)
         if result.outcome.bad:
             self._stop_when_gone()
@@ -86,11 +93,15 @@ class _Collector:
         self._looked = time.monotonic()
         why = self.gone()
         if why:
-            self.stopped = why
-            self._session.shouldstop = why
-            scheduler = self._session.config.pluginmanager.getplugin("dsession")
-            if scheduler is not None:
-                scheduler.shouldstop = why
+            self._stop(why)
+
+    def _stop(self, why: str) -> None:
+        """Give the run up; what was measured is in the record."""
+        self.stopped = why
+        self._session.shouldstop = why
+        scheduler = self._session.config.pluginmanager.getplugin("dsession")
+        if scheduler is not None:
+            scheduler.shouldstop = why
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
 from lab.errors import MachineError, UsageError
 from lab.verdict import Check, Expectation, Keyword, Outcome, Requirement, Role
@@ -186,7 +186,7 @@ class Writer:
     def __init__(self, path: Path, header: Header) -> None:
         self.path = path
         try:
-            self._file: IO[str] = path.open("w", encoding="utf-8")
+            self._file = path.open("wb", buffering=0)  # a line is on its way when it is written
         except OSError as error:
             raise MachineError(f"cannot write the run record {path}", cause=str(error)) from error
         self._write({"event": "header", "format": FORMAT, **asdict(header)})
@@ -212,19 +212,24 @@ class Writer:
         self._write({"event": "footer", **asdict(footer)})
 
     def _write(self, event: dict[str, Any]) -> None:
+        left = memoryview(_line(event))
         try:
-            self._file.write(json.dumps(event, ensure_ascii=False) + "\n")
-            self._file.flush()
+            while left:
+                left = left[self._file.write(left) :]
         except OSError as error:
+            self._file.close()
             raise MachineError(
                 f"cannot write to the run record {self.path}",
                 cause=str(error),
                 hint="make room and run again; what was measured so far is in that file",
             ) from error
-        except UnicodeEncodeError:
-            # A lone surrogate that a subject sent: escaped, so that the file stays UTF-8.
-            self._file.write(json.dumps(event) + "\n")
-            self._file.flush()
+
+
+def _line(event: dict[str, Any]) -> bytes:
+    try:
+        return json.dumps(event, ensure_ascii=False).encode() + b"\n"
+    except UnicodeEncodeError:  # a lone surrogate that a subject sent: escaped, so that the file stays UTF-8
+        return json.dumps(event).encode() + b"\n"
 
 
 def read(path: Path) -> Record:
