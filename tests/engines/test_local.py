@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ import psutil
 import pytest
 
 import lab.cell
-from lab.engines import alive, choose, exits, leftovers, venvs
+from lab.engines import alive, choose, exits, leftovers, ports, venvs
 from lab.engines.local import ENGINE
 from lab.engines.ports import free_ports
 from lab.errors import MachineError, UsageError
@@ -311,8 +312,25 @@ def test_a_run_folder_that_cannot_be_written_is_the_machines_fault(tmp_path: Pat
 
 
 def test_ports_are_free_and_different() -> None:
-    ports = free_ports(5)
-    assert len(set(ports)) == 5
+    found = free_ports(5)
+    assert len(set(found)) == 5
+
+
+def test_a_taken_port_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = free_ports(2)
+    monkeypatch.setattr(ports, "_RANGE", (first, second))
+    with socket.create_server((ports.LOOPBACK, first)):
+        assert free_ports(1) == [second]
+
+
+def test_no_free_port_is_the_machines_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    (taken,) = free_ports(1)
+    monkeypatch.setattr(ports, "_RANGE", range(taken, taken + 1))
+    with (
+        socket.create_server((ports.LOOPBACK, taken)),
+        pytest.raises(MachineError, match="no 1 free ports"),
+    ):
+        free_ports(1)
 
 
 def test_choose_takes_the_engine_that_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
