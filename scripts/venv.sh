@@ -23,8 +23,18 @@ fi
 
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 echo "installing the lab${extra:+ and its development tools} into $venv"
-"$venv/bin/pip" install --disable-pip-version-check --quiet --constraint constraints.txt --editable ".${extra:+[$extra]}" >"$log" 2>&1 || {
+# uv installs in a third of pip's time. It does not read pip's settings: what they say is handed over, and where
+# it fails all the same, pip has its turn.
+what=".${extra:+[$extra]}"
+: "${SSL_CERT_FILE:=${PIP_CERT:-}}" "${UV_DEFAULT_INDEX:=${PIP_INDEX_URL:-}}"
+[ -z "$SSL_CERT_FILE" ] || export SSL_CERT_FILE
+[ -z "$UV_DEFAULT_INDEX" ] || export UV_DEFAULT_INDEX
+{
+    "$venv/bin/pip" install --disable-pip-version-check --quiet --constraint constraints.txt uv &&
+        "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --constraint constraints.txt --editable "$what"
+} >"$log" 2>&1 ||
+    "$venv/bin/pip" install --disable-pip-version-check --quiet --constraint constraints.txt --editable "$what" >>"$log" 2>&1 || {
     cat "$log" >&2
-    echo "error: pip could not install the lab (its output is above). Is a package index reachable?" >&2
+    echo "error: the lab could not be installed (the output is above). Is a package index reachable?" >&2
     exit 3
 }

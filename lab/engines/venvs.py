@@ -1,6 +1,7 @@
 """Virtual environments with a subject's requirements, kept in the cache: the first run installs, the others find it.
 
-pip's own settings (PIP_*) hold; `LAB_EXTRA_CA` names one more certificate authority for it to trust.
+uv installs where the lab's own environment has it, in a tenth of pip's time; pip has its turn where uv fails, and
+its settings (PIP_*) hold for both. `LAB_EXTRA_CA` names one more certificate authority to trust.
 """
 
 from __future__ import annotations
@@ -39,11 +40,22 @@ def ensure(name: str, requirements: tuple[str, ...], progress: Progress) -> Path
             shutil.rmtree(folder)
         _run([sys.executable, "-m", "venv", "--without-pip", str(folder)], progress)
         if requirements:
-            pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python")]
-            options = ["--no-input", "--no-compile", "--disable-pip-version-check", "--progress-bar=off"]
-            _run([*pip, "install", *options, *requirements], progress)
+            _install(str(folder / "bin" / "python"), requirements, progress)
         (folder / _COMPLETE).touch()
     return folder
+
+
+def _install(python: str, requirements: tuple[str, ...], progress: Progress) -> None:
+    uv = Path(sys.executable).with_name("uv")
+    if uv.exists():
+        try:
+            _run([str(uv), "pip", "install", "--quiet", "--python", python, *requirements], progress)
+        except MachineError as error:
+            progress.detail(f"uv failed, now pip: {error.cause}")
+        else:
+            return
+    options = ["--no-input", "--no-compile", "--disable-pip-version-check", "--progress-bar=off"]
+    _run([sys.executable, "-m", "pip", "--python", python, "install", *options, *requirements], progress)
 
 
 def installed_version(venv: Path, distribution: str) -> str:
@@ -80,6 +92,7 @@ def _run(argv: list[str], progress: Progress) -> None:
 
 
 def _environment() -> dict[str, str]:
+    """The installers' environment. uv takes the certificates and the index under names of its own."""
     environment = {key: value for key, value in os.environ.items() if key not in {"PYTHONPATH", "PYTHONHOME"}}
     extra = environment.get("LAB_EXTRA_CA")
     if extra and "PIP_CERT" not in environment:
@@ -89,4 +102,7 @@ def _environment() -> dict[str, str]:
         parts = [Path(file).read_bytes() for file in (machine, extra) if file]
         bundle.write_bytes(b"\n".join(parts))
         environment["PIP_CERT"] = str(bundle)
+    for ours, theirs in (("PIP_CERT", "SSL_CERT_FILE"), ("PIP_INDEX_URL", "UV_DEFAULT_INDEX")):
+        if environment.get(ours):
+            environment.setdefault(theirs, environment[ours])
     return environment

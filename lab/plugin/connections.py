@@ -6,6 +6,7 @@ that brings them up is not.
 
 from __future__ import annotations
 
+import os
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator
@@ -32,7 +33,7 @@ class Accounts:
 
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
-        self._given = list(cell.accounts.given)
+        self._given = list(cell.accounts.given)[_worker() :: _workers()]
         self._registrar: Session | None = None
 
     def fresh(self) -> Account:
@@ -78,6 +79,15 @@ class Accounts:
         if self._registrar:
             self._registrar.close()
             self._registrar = None
+
+
+def _worker() -> int:
+    """Which of pytest-xdist's workers this process is: given accounts are shared out among them."""
+    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+
+
+def _workers() -> int:
+    return int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 
 
 def _leave_alone(session: Session) -> None:

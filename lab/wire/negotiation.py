@@ -33,6 +33,9 @@ class Stage(IntEnum):
     BOUND = 4  # a resource is bound
 
 
+DECLARATION = "<?xml version='1.0'?>"
+
+
 def header(
     *,
     to: str | None = None,
@@ -40,7 +43,7 @@ def header(
     version: str | None = "1.0",
     lang: str | None = "en",
     attributes: str = "",
-    declaration: str = "<?xml version='1.0'?>",
+    declaration: str = DECLARATION,
 ) -> str:
     """An initial stream header (RFC 6120 §4.7). None leaves an attribute out; `attributes` is put in as written."""
     parts = [f"<stream:stream xmlns='{namespace}' xmlns:stream='{STREAM}'"]
@@ -65,9 +68,14 @@ def expect_header(session: Session) -> StreamOpened:
 
 
 def open_stream(session: Session) -> Element:
-    """Send a header, take the peer's header and features (§4.2, §4.3.2). Answers the features."""
+    """Send a header, take the peer's header and features (§4.2, §4.3.2). Answers the features.
+
+    A restart leaves out the XML declaration, which only SHOULD be there (§11.4): some servers choke on a second
+    one, and every check beyond login would fail for that alone. A check of its own sends it.
+    """
+    declaration = DECLARATION if session.header is None else ""
     session.stream.restart()
-    session.send(header(to=session.domain, namespace=session.namespace))
+    session.send(header(to=session.domain, namespace=session.namespace, declaration=declaration))
     expect_header(session)
     features = session.expect(lambda e: e.tag == f"{{{STREAM}}}features", "stream features behind the stream header")
     session.features = features

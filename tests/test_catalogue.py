@@ -1,0 +1,103 @@
+"""The catalogue of checks and their traceability: names stable and unique, every section accounted for."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab import catalogue
+from lab.coverage import Coverage, coverage
+from lab.errors import UsageError
+from lab.fakes import MISBEHAVIOURS
+from lab.subjects import all_subjects
+from lab.subjects.known import known
+from schemas import sections, suites
+
+ROOT = Path(__file__).parent.parent
+CORE = ["RFC 6120", "RFC 7590", "XEP-0030", "XEP-0114", "XEP-0115", "XEP-0163", "XEP-0368"]
+NAME = re.compile(r"(rfc|xep)-\d{4}/[a-z0-9]+(-[a-z0-9]+)*(/[A-Za-z0-9._:-]+)*\Z")
+
+
+def test_names_are_whole_words_and_unique() -> None:
+    names = [check.name for check in catalogue.checks()]
+    assert len(names) == len(set(names))
+    assert [name for name in names if not NAME.match(name)] == []
+
+
+def test_every_requirement_is_told_in_a_sentence() -> None:
+    short = [c.name for c in catalogue.checks() if len(c.requirement.says) < 20]
+    assert short == []
+
+
+def test_every_check_counts_for_a_row() -> None:
+    assert [c.name for c in catalogue.checks() if not catalogue.rows_of(c.requirement.provider, 2021)] == []
+
+
+def test_every_fake_that_a_check_names_exists() -> None:
+    assert {c.proved_by for c in catalogue.checks() if c.proved_by} <= set(MISBEHAVIOURS)
+
+
+def test_every_known_failure_is_of_a_check_that_exists() -> None:
+    names = {c.name for c in catalogue.checks()}
+    stale = {(s.name, k.check) for s in all_subjects() for k in known(s) if k.check not in names}
+    assert stale == set()
+
+
+def test_the_core_category_has_data_and_checks() -> None:
+    assert sorted(sections.providers()) == CORE
+    rows = suites.load(2021).select(category="core")
+    assert sorted({p.id for row in rows for p in row.listed}) == CORE
+    assert all(catalogue.known_checks("server").get(provider, 0) for provider in CORE)
+
+
+@pytest.mark.parametrize("provider", CORE)
+def test_every_normative_section_has_a_check_or_a_reason(provider: str) -> None:
+    found = coverage(provider)
+    assert [f"§{line.section.number} {line.section.title}" for line in found.gaps] == []
+    both = [f"§{line.section.number} has checks and a reason for none" for line in found.lines if line.contradiction]
+    assert both == []
+
+
+def test_a_gap_would_be_seen() -> None:
+    whole = coverage("XEP-0030")
+    section = next(line.section for line in whole.lines if line.checks)
+    bare = Coverage(whole.provider, whole.version, whole.role, (type(whole.lines[0])(section, ()),), 0)
+    assert [line.section for line in bare.gaps] == [section]
+
+
+def test_selection_by_row_category_name_and_pattern() -> None:
+    every = catalogue.select(year=2021)
+    assert catalogue.select(year=2021, rows=["core"]) == every
+    discovery = catalogue.select(year=2021, rows=["core/feature-discovery"])
+    assert {c.requirement.provider for c in discovery} == {"XEP-0030"}
+    one = discovery[0].name
+    assert [c.name for c in catalogue.select(year=2021, names=[one])] == [one]
+    assert set(catalogue.select(year=2021, names=["xep-0030/*"])) == set(discovery)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        ({"rows": ["core/feature-discovry"]}, "core/feature-discovery"),
+        ({"names": ["xep-0030/no-such-check-at-all"]}, "xep-0030"),
+        ({"providers": ["XEP-0031"]}, "XEP-0030"),
+    ],
+)
+def test_what_does_not_exist_is_refused_with_the_nearest(wrong: dict[str, list[str]], hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        catalogue.select(year=2021, **wrong)  # type: ignore[arg-type]
+    assert hint in caught.value.hint
+
+
+def test_nothing_selected_is_never_green() -> None:
+    with pytest.raises(UsageError, match="no server check is selected"):
+        catalogue.select(year=2021, rows=["av"])
+
+
+def test_the_readme_is_true() -> None:
+    done = subprocess.run([sys.executable, ROOT / "scripts" / "readme.py", "--check"], check=False)
+    assert done.returncode == 0, "run scripts/readme.py"
