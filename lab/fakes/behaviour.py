@@ -1,0 +1,136 @@
+"""Where a fake server can differ from RFC 6120: one method a point, each doing the right thing here.
+
+A misbehaviour is a subclass that overrides one or two of them; defining it registers it in `MISBEHAVIOURS`.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from secrets import token_hex
+from typing import TYPE_CHECKING, ClassVar
+
+from lab.certificates import CertificateAuthority, ServerCertificate
+from lab.errors import UsageError
+from lab.wire.stream import Element
+
+if TYPE_CHECKING:
+    from lab.fakes.client_connection import ClientConnection
+    from lab.fakes.connection import Connection
+
+MISBEHAVIOURS: dict[str, str] = {}
+"""Name of each misbehaviour -> what it does wrong, in one sentence."""
+
+
+class Behaviour:
+    """How a server behaves. `delay`, in seconds, is for misbehaviours that do something late."""
+
+    name: ClassVar[str] = ""
+    kinds: ClassVar[dict[str, type[Behaviour]]] = {}
+    offers_starttls_over_tls: ClassVar[bool] = False
+    offers_sasl_in_plain: ClassVar[bool] = False
+    takes_sasl_in_plain: ClassVar[bool] = False
+    checks_passwords: ClassVar[bool] = True
+
+    def __init__(self, delay: float) -> None:
+        self.delay = delay
+
+    def __init_subclass__(cls) -> None:
+        # `name` is only written out where a class name cannot spell it.
+        cls.name = cls.__dict__.get("name") or re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
+        Behaviour.kinds[cls.name] = cls
+        MISBEHAVIOURS[cls.name] = (cls.__doc__ or "").strip()
+
+    # --- TLS
+
+    def certificate(self, authority: CertificateAuthority, domain: str) -> ServerCertificate:
+        """The server's certificate."""
+        return authority.server_certificate(domain)
+
+    def adjust(self, context: ssl.SSLContext) -> None:
+        """The last word on the TLS settings, of STARTTLS and of direct TLS."""
+
+    def adjust_direct(self, context: ssl.SSLContext) -> None:
+        """The last word on the TLS settings of the direct TLS port alone (XEP-0368 §3)."""
+        context.set_alpn_protocols(["xmpp-client"])
+
+    # --- the course of a connection
+
+    def on_connect(self, connection: Connection) -> None:
+        """A client has connected (and, on the direct TLS port, shaken hands)."""
+
+    def on_data(self, connection: Connection, data: bytes) -> None:
+        """Bytes came, decrypted where there is TLS."""
+        connection.take(data)
+
+    def on_header(self, connection: Connection) -> None:
+        """The peer's stream header came and is acceptable: answer with ours, and the features (§4.3)."""
+        connection.open_stream()
+        connection.offer()
+
+    def on_starttls(self, connection: ClientConnection) -> None:
+        """The client asks for TLS, and may have it (§5.4.2.3)."""
+        connection.proceed()
+
+    def on_tls(self, connection: Connection, *, begun: bool) -> None:
+        """The TLS handshake is over: TLS has begun, or failed and the connection is closed."""
+
+    def on_restart(self, connection: Connection) -> None:
+        """TLS or SASL succeeded: only a new stream may follow (§5.3.2, §6.3.2)."""
+        connection.restart()
+
+    def on_bound(self, connection: ClientConnection) -> None:
+        """A resource was bound, and the client knows."""
+
+    def on_stanza(self, connection: ClientConnection, stanza: Element) -> None:
+        """A stanza came from a client with a bound resource."""
+        connection.take_stanza(stanza)
+
+    def on_reply(self, connection: ClientConnection, xml: str) -> None:
+        """The server itself answers an iq of a client with a bound resource."""
+        connection.send(xml)
+
+    def on_error(self, connection: Connection, error: str) -> None:
+        """A stream error is due: send it, close the stream, close the connection (§4.9.1.1)."""
+        connection.send(f"{error}</stream:stream>")
+        connection.drop()
+
+    def on_close(self, connection: Connection) -> None:
+        """The peer closed its stream: close ours, then the connection (§4.4)."""
+        connection.send("</stream:stream>")
+        connection.drop()
+
+    # --- small things
+
+    def send(self, connection: Connection, data: bytes) -> None:
+        """Everything that is sent goes through here."""
+        connection.write(data)
+
+    def drop(self, connection: Connection) -> None:
+        """Close the TCP connection behind all that was sent."""
+        connection.close_transport()
+
+    def on_writable(self, connection: Connection) -> None:
+        """The peer takes data again, after a while in which it took none."""
+
+    def addressee(self, connection: Connection) -> str | None:
+        """The `to` of our stream header: who the peer says to be on this stream (§4.7.2)."""
+        return connection.header.get("from") if connection.header else None
+
+    def stream_id(self) -> str:
+        """The id of a new stream: unique, and hard to guess (§4.7.3)."""
+        return token_hex(8)
+
+    def resource(self) -> str:
+        """A resource for a client that wants none in particular: hard to guess (§7.6, §13.9)."""
+        return token_hex(8)
+
+
+def make(misbehaviour: str, *, delay: float) -> Behaviour:
+    """The behaviour of that name; empty means a good one. Raises UsageError."""
+    if not misbehaviour:
+        return Behaviour(delay)
+    kind = Behaviour.kinds.get(misbehaviour)
+    if kind is None:
+        raise UsageError(f"no fake misbehaves as {misbehaviour!r}", hint=f"known: {', '.join(sorted(MISBEHAVIOURS))}")
+    return kind(delay)

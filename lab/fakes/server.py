@@ -1,0 +1,144 @@
+"""The fake server itself: three ports on loopback, one thread with an event loop, the cell to reach it by."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import tempfile
+import threading
+import time
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from lab import cell as cells
+from lab.cell import Cell, Component, Endpoint, Subject
+from lab.certificates import CertificateAuthority, ServerCertificate
+from lab.fakes.behaviour import make
+from lab.fakes.client_connection import ClientConnection
+from lab.fakes.component_connection import ComponentConnection
+from lab.fakes.connection import Connection
+from lab.fakes.routing import Router
+
+HOST = "127.0.0.1"
+DOMAIN = "fake.test"
+
+
+class FakeServer:
+    """`with FakeServer(name) as cell:` runs one; it is gone, and its thread with it, when the block is left.
+
+    `misbehaviour` is a key of `MISBEHAVIOURS`, or empty. With `run_dir`, the cell file and the log are written
+    there, as an engine does. `delay` (seconds) is for misbehaviours that are late; `patience` goes into the cell.
+    Raises UsageError for an unknown misbehaviour.
+    """
+
+    def __init__(
+        self, misbehaviour: str = "", *, run_dir: Path | None = None, delay: float = 0.2, patience: float = 5.0
+    ) -> None:
+        self.behaviour = make(misbehaviour, delay=delay)
+        self.domain = DOMAIN
+        self.component = Component(f"component.{DOMAIN}", "fake-secret")
+        self.patience = patience
+        self.router = Router(self.domain, self.component.domain)
+        self.connections: set[Connection] = set()
+        self.certificate_der = b""
+        self.starttls_context: ssl.SSLContext
+        self.direct_context: ssl.SSLContext
+        self._run_dir = run_dir
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._log: IO[str] | None = None
+        self._left = ExitStack()
+
+    def __enter__(self) -> Cell:
+        with ExitStack() as stack:
+            folder = self._run_dir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stanzalab-fake-")))
+            self._log = stack.enter_context((folder / "server.log").open("a", encoding="utf-8", buffering=1))
+            started: Future[dict[cells.Transport, Endpoint]] = Future()
+            authority = CertificateAuthority(folder / "ca")
+            self._prepare_tls(self.behaviour.certificate(authority, self.domain))
+            thread = threading.Thread(
+                target=asyncio.run, args=(self._main(started),), name="fake-server", daemon=True
+            )
+            thread.start()
+            stack.callback(thread.join)
+            endpoints = started.result()
+            stack.callback(self.stop)
+            cell = Cell(
+                domain=self.domain,
+                subject=Subject(name=f"fake-{self.behaviour.name or 'server'}", version="0"),
+                endpoints=endpoints,
+                ca=authority.ca,
+                services={},
+                component=self.component,
+                patience=self.patience,
+            )
+            if self._run_dir is not None:
+                cells.write(cell, self._run_dir / "cell.json")
+            self._left = stack.pop_all()
+        return cell
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._left.close()
+
+    def stop(self) -> None:
+        """Die at once, as a process does: no port listens, every connection is reset. From any thread."""
+        self._loop.call_soon_threadsafe(self._stopping.set)
+
+    def spawn(self, work: Coroutine[object, object, None]) -> None:
+        """Run a coroutine beside the connections, until the server stops."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def log(self, text: str) -> None:
+        """A line in server.log, as engines write it: epoch seconds, then the text."""
+        if self._log is not None:
+            self._log.write(f"{time.time():.6f} {text}\n")
+
+    def _prepare_tls(self, certificate: ServerCertificate) -> None:
+        self.certificate_der = ssl.PEM_cert_to_DER_cert(certificate.chain.read_text(encoding="ascii"))
+        self.starttls_context = self._context(certificate)
+        self.direct_context = self._context(certificate)
+        self.behaviour.adjust_direct(self.direct_context)
+
+    def _context(self, certificate: ServerCertificate) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate.all)
+        context.load_verify_locations(certificate.ca)
+        context.verify_mode = ssl.CERT_OPTIONAL
+        self.behaviour.adjust(context)
+        return context
+
+    async def _main(self, started: Future[dict[cells.Transport, Endpoint]]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(lambda _, context: self.log(f"error: {context}"))
+        self._stopping = asyncio.Event()
+        try:
+            servers = await self._listen()
+        except OSError as error:
+            started.set_exception(error)
+            return
+        started.set_result(
+            {name: Endpoint(HOST, server.sockets[0].getsockname()[1]) for name, server in servers.items()}
+        )
+        await self._stopping.wait()
+        for server in servers.values():
+            server.close()
+        for connection in list(self.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)  # lets each connection learn of its end
+
+    async def _listen(self) -> dict[cells.Transport, asyncio.Server]:
+        listen = asyncio.get_running_loop().create_server
+        return {
+            "c2s": await listen(lambda: ClientConnection(self), HOST, 0),
+            "c2s-direct-tls": await listen(
+                lambda: ClientConnection(self, tls=True), HOST, 0, ssl=self.direct_context, ssl_shutdown_timeout=1.0
+            ),
+            "component": await listen(lambda: ComponentConnection(self), HOST, 0),
+        }

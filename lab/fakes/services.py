@@ -1,0 +1,68 @@
+"""What the fake server answers of its own: ping, disco, session, registration; anything else is unavailable."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lab.fakes.stanzas import Jid, error_reply, reply
+from lab.wire.namespaces import DISCO_INFO, DISCO_ITEMS, PING, REGISTER
+from lab.wire.stream import Element
+
+if TYPE_CHECKING:
+    from lab.fakes.routing import Router
+
+FEATURES = (DISCO_INFO, DISCO_ITEMS, PING)
+
+
+def answer_iq(router: Router, iq: Element) -> str:
+    """The reply to an iq of type get or set with one payload, to the server or to an account."""
+    to = Jid.parse(iq.get("to") or "") or Jid("", router.domain)
+    if to.localpart and _sender(iq).bare != to.bare:
+        return error_reply(iq, "service-unavailable")  # nobody is told which accounts there are
+    account, query = bool(to.localpart), iq[0]
+    match f"{iq.get('type')} {query.tag}":
+        case "get {urn:xmpp:ping}ping" | "set {urn:ietf:params:xml:ns:xmpp-session}session":
+            answer = reply(iq, "result", "")
+        case "get {http://jabber.org/protocol/disco#info}query":
+            answer = _info(iq, query, account=account)
+        case "get {http://jabber.org/protocol/disco#items}query":
+            answer = _items(router, iq, query, account=account)
+        case "set {urn:ietf:params:xml:ns:xmpp-bind}bind":
+            answer = error_reply(iq, "not-allowed")  # one resource a stream
+        case _:
+            answer = error_reply(iq, "service-unavailable")
+    return answer
+
+
+def register(router: Router, iq: Element) -> str:
+    """In-band registration before authentication; one stream may make many accounts (XEP-0077 §3.1)."""
+    if iq.get("type") == "get":
+        fields = "<instructions>Choose both.</instructions><username/><password/>"
+        return reply(iq, "result", f"<query xmlns='{REGISTER}'>{fields}</query>")
+    localpart = (iq.findtext(f"{{{REGISTER}}}query/{{{REGISTER}}}username") or "").lower()
+    password = iq.findtext(f"{{{REGISTER}}}query/{{{REGISTER}}}password")
+    if not password or Jid.parse(f"{localpart}@{router.domain}") is None:
+        return error_reply(iq, "not-acceptable")
+    if localpart in router.passwords:
+        return error_reply(iq, "conflict")
+    router.passwords[localpart] = password
+    return reply(iq, "result", "")
+
+
+def _sender(iq: Element) -> Jid:
+    return Jid.parse(iq.get("from") or "") or Jid("", "")
+
+
+def _info(iq: Element, query: Element, *, account: bool) -> str:
+    if query.get("node"):
+        return error_reply(iq, "item-not-found")
+    identity = "category='account' type='registered'" if account else "category='server' type='im'"
+    features = "".join(f"<feature var='{feature}'/>" for feature in FEATURES)
+    return reply(iq, "result", f"<query xmlns='{DISCO_INFO}'><identity {identity}/>{features}</query>")
+
+
+def _items(router: Router, iq: Element, query: Element, *, account: bool) -> str:
+    if query.get("node"):
+        return error_reply(iq, "item-not-found")
+    item = f"<item jid='{router.component_domain}'/>" if router.component and not account else ""
+    return reply(iq, "result", f"<query xmlns='{DISCO_ITEMS}'>{item}</query>")
