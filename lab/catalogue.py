@@ -21,17 +21,27 @@ SCENARIOS = Path(scenarios.__file__).parent
 INI = SCENARIOS / "pytest.ini"
 
 
-class _Collector:
-    """A pytest plugin that keeps what was collected, and what could not be."""
+class Problems:
+    """A pytest plugin that keeps what went wrong in pytest itself: a module that breaks, a hook that fails."""
 
     def __init__(self) -> None:
-        self.checks: list[Check] = []
-        self.nodeids: dict[str, str] = {}
         self.problems: list[str] = []
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
             self.problems.append(str(report.longrepr))
+
+    def pytest_internalerror(self, excrepr: object) -> None:
+        self.problems.append(str(excrepr))
+
+
+class _Collector(Problems):
+    """Keeps what was collected."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.checks: list[Check] = []
+        self.nodeids: dict[str, str] = {}
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:

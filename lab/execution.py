@@ -8,9 +8,9 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import pytest
 
@@ -30,26 +30,24 @@ class Listener(Protocol):
     def result(self, result: CheckResult) -> None: ...
 
 
-@dataclass
-class _Collector:
+class _Collector(catalogue.Problems):
     """The pytest plugin on the controlling side. It runs in this process; the checks may run in workers."""
 
-    writer: Writer
-    known: dict[str, Known]
-    listener: Listener
-    gone: Callable[[], str | None]
-    results: list[CheckResult] = field(default_factory=list)
-    stopped: str = ""
-    problems: list[str] = field(default_factory=list)
-    _looked: float = 0.0
-    _session: Any = None
+    def __init__(
+        self, writer: Writer, known: Sequence[Known], listener: Listener, gone: Callable[[], str | None]
+    ) -> None:
+        super().__init__()
+        self._writer = writer
+        self._known = {k.check: k for k in known}
+        self._listener = listener
+        self._gone = gone
+        self._looked = 0.0
+        self._session: pytest.Session
+        self.results: list[CheckResult] = []
+        self.stopped = ""
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         self._session = session
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        if report.failed:
-            self.problems.append(str(report.longrepr))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         event = event_of(report)
@@ -65,7 +63,7 @@ class _Collector:
             self._take(CheckResult(check, Outcome.ERROR, Expectation.UNEXPECTED, time.time(), 0.0, reason=reason))
 
     def _take(self, result: CheckResult) -> None:
-        listed = self.known.get(result.check.name)
+        listed = self._known.get(result.check.name)
         result = replace(
             result,
             expectation=expectation(
@@ -78,12 +76,12 @@ class _Collector:
         if self.stopped:
             return
         try:
-            self.writer.check(result)
+            self._writer.check(result)
         except MachineError as error:
             self._stop(str(error))
             return
         self.results.append(result)
-        self.listener.result(result)
+        self._listener.result(result)
         if result.outcome.bad:
             self._stop_when_gone()
 
@@ -91,7 +89,7 @@ class _Collector:
         if self.stopped or time.monotonic() - self._looked < WATCH_SECONDS:
             return
         self._looked = time.monotonic()
-        why = self.gone()
+        why = self._gone()
         if why:
             self._stop(why)
 
@@ -125,7 +123,7 @@ def execute(
     workers: int,
 ) -> Execution:
     """Run `checks` on the cell, in `workers` processes (0: in this one). `gone` says why the subject is lost."""
-    collector = _Collector(writer, {k.check: k for k in known}, listener, gone)
+    collector = _Collector(writer, known, listener, gone)
     code = pytest.main(catalogue.arguments(checks, cell_file, workers=workers), plugins=[collector])
     sys.stdout.flush()
     return Execution(

@@ -119,21 +119,19 @@ class Proof:
                 yield Text(f"the lab stumbled: {proof.check}, {attempt.damage} of {attempt.what}", "bold red")
             if proof.defect:
                 yield Text(f"nothing turns {proof.check} red: a defect of the check", "bold red")
+        for problem in self.problems:
+            yield Text(problem, "red")
         for name in self.missing:
             yield Text(f"no proof came back for {name}", "bold red")
 
 
-class _Collector:
+class _Collector(catalogue.Problems):
     """Takes the proofs from the workers."""
 
     def __init__(self, display: Display) -> None:
+        super().__init__()
         self._display = display
         self.proofs: list[CheckProof] = []
-        self.problems: list[str] = []
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        if report.failed:
-            self.problems.append(str(report.longrepr))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         proof = proof_of(report)

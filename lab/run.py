@@ -20,7 +20,7 @@ from lab import cell as cells
 from lab.cell import Cell
 from lab.engines import Progress, Running, attach
 from lab.errors import Exit as ExitCode
-from lab.errors import MachineError
+from lab.errors import LabError, MachineError
 from lab.execution import Execution, Listener, execute
 from lab.record import Exit, Footer, Header, LogLine, Writer
 from lab.subjects import Subject
@@ -93,6 +93,8 @@ def run(plan: Plan, display: Display) -> Run:
             exit_code = _exit_code(execution)
             if exit_code in {ExitCode.OK, ExitCode.UNEXPECTED}:
                 writer.footer(_footer(execution, time.monotonic() - started, exit_code))
+    if execution.problems:
+        raise LabError("pytest itself stumbled over the checks", cause="\n".join(execution.problems))
     if execution.stopped:
         report.write_all(record_path, plan.out)
         raise MachineError(
@@ -168,7 +170,7 @@ def _exit_code(execution: Execution) -> int:
     if execution.stopped:
         return ExitCode.MACHINE
     unexpected = {Expectation.UNEXPECTED, Expectation.FIXED}
-    if execution.problems or not execution.results:
+    if not execution.results:
         return ExitCode.UNEXPECTED
     return ExitCode.UNEXPECTED if any(r.expectation in unexpected for r in execution.results) else ExitCode.OK
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from _pytest.nodes import Node
 from _pytest.runner import runtestprotocol
 
 from lab.plugin import damage
@@ -96,7 +97,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     """Replaces pytest's own protocol: as many runs of the check as there are damages to try."""
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     report = _prove(item)
-    item.session._setupstate.teardown_exact(nextitem)  # what `nextitem=item` below kept alive
+    item.session._setupstate.teardown_exact(nextitem)  # what the runs kept alive between them
     item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
     return True
@@ -141,11 +142,23 @@ def _plan(seen: list[Target]) -> list[Target]:
 def _run(item: pytest.Item, script: Script) -> tuple[pytest.TestReport, Outcome]:
     """Run the check once, with fresh fixtures of its own."""
     item.stash[SCRIPT] = script
-    item.stash.pop(TRACE, None)
+    if TRACE in item.stash:
+        del item.stash[TRACE]
     if hasattr(item, "_request"):
         item._initrequest()  # type: ignore[attr-defined] # as pytest-rerunfailures does
-    reports = runtestprotocol(item, log=False, nextitem=item)
+    again = cast("pytest.Item", _Again(item))
+    reports = runtestprotocol(item, log=False, nextitem=again)
     return reports[-1], item.stash[PROGRESS].outcome
+
+
+class _Again:
+    """Stands for the next run of the same item: what belongs to the item goes, its module and session stay."""
+
+    def __init__(self, item: pytest.Item) -> None:
+        self._item = item
+
+    def listchain(self) -> list[Node]:
+        return self._item.listchain()[:-1]
 
 
 def proof_of(report: Any) -> dict[str, Any] | None:
