@@ -1,0 +1,55 @@
+"""Contacts: presence subscriptions between two sessions (RFC 6121 §3), as a means to an end."""
+
+from __future__ import annotations
+
+from lab.wire.namespaces import ROSTER
+from lab.wire.session import Matches, Session, localname
+from lab.wire.stream import Element
+
+
+def subscribe(watcher: Session, owner: Session) -> None:
+    """`watcher` asks for the presence of `owner`, who agrees (RFC 6121 §3.1). Both must be available."""
+    # Only a resource that asked for the roster is sure to be told of the approval (§3.1.6).
+    watcher.iq("get", f"<query xmlns='{ROSTER}'/>")
+    watcher.send(f"<presence to='{owner.bare_jid}' type='subscribe'/>")
+    owner.expect(_presence("subscribe", watcher), f"the subscription request of {watcher.bare_jid}")
+    owner.send(f"<presence to='{watcher.bare_jid}' type='subscribed'/>")
+    watcher.expect(_presence("subscribed", owner), f"the approval of {owner.bare_jid}")
+
+
+def befriend(one: Session, other: Session) -> None:
+    """A subscription of type `both` between two sessions, which are unavailable before and behind."""
+    with_presence = (one, other)
+    for session in with_presence:
+        appear(session)
+    subscribe(one, other)
+    subscribe(other, one)
+    for session in with_presence:
+        disappear(session)
+
+
+def appear(session: Session) -> None:
+    """Available presence without caps, and the server's word that it has seen it."""
+    session.send("<presence/>")
+    session.sentinel()
+
+
+def disappear(session: Session) -> None:
+    """Unavailable presence, and the server's word that it has seen it; the stream stays."""
+    session.send("<presence type='unavailable'/>")
+    session.sentinel()
+
+
+def log_out(session: Session) -> None:
+    """Unavailable presence, and the end of the stream on both sides."""
+    disappear(session)
+    session.send("</stream:stream>")
+    session.expect_closed(stream=False)
+
+
+def _presence(kind: str, sender: Session) -> Matches:
+    def matches(element: Element) -> bool:
+        told = localname(element) == "presence" and element.get("type") == kind
+        return told and (element.get("from") or "").partition("/")[0] == sender.bare_jid
+
+    return matches

@@ -1,0 +1,381 @@
+"""XEP-0030: what the server, its services, accounts and connected resources answer to disco#info and disco#items."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from lab.plugin import Specification, require, require_equal, require_error, require_result, unsupported
+from lab.wire.namespaces import DISCO_INFO, DISCO_ITEMS, NS
+from lab.wire.session import Session, new_id, show
+from lab.wire.stream import Element
+from scenarios.server._caps import features, identities, is_info_request
+from scenarios.server._contacts import appear, befriend, subscribe
+
+DISCO = Specification("XEP-0030")
+ABSENT = "urn:stanzalab:no-such-node"
+ENTITIES = pytest.mark.parametrize("entity", ["server", "account", "services"])
+
+
+def info(session: Session, to: str, node: str | None = None) -> Element:
+    """Ask for disco#info; the reply."""
+    return session.iq("get", f"<query xmlns='{DISCO_INFO}'{_node(node)}/>", to=to)
+
+
+def items(session: Session, to: str, node: str | None = None) -> Element:
+    """Ask for disco#items; the reply."""
+    return session.iq("get", f"<query xmlns='{DISCO_ITEMS}'{_node(node)}/>", to=to)
+
+
+def _node(node: str | None) -> str:
+    return "" if node is None else f" node='{node}'"
+
+
+def info_query(reply: Element, sender: str, *, own: bool = False) -> Element:
+    """The `<query/>` of a disco#info result of `sender`, which must be one. An account's own may leave `from` out."""
+    require_result(reply)
+    require(reply.get("from") in ({sender, None} if own else {sender}), f"an answer from {sender}", reply)
+    query = reply.find("disco:query", NS)
+    require(query is not None and len(reply) == 1, "one disco#info query in the result", reply)
+    return reply if query is None else query
+
+
+def items_query(reply: Element, sender: str, *, own: bool = False) -> Element:
+    """The `<query/>` of a disco#items result of `sender`, which must be one."""
+    require_result(reply)
+    require(reply.get("from") in ({sender, None} if own else {sender}), f"an answer from {sender}", reply)
+    query = reply.find("items:query", NS)
+    require(query is not None and len(reply) == 1, "one disco#items query in the result", reply)
+    return reply if query is None else query
+
+
+def queries(session: Session, entity: str) -> Iterator[Element]:
+    """disco#info of the server, the own account, or the services of the cell that the server lists."""
+    if entity == "server":
+        yield info_query(info(session, session.domain), session.domain)
+    elif entity == "account":
+        yield info_query(info(session, session.bare_jid), session.bare_jid, own=True)
+    else:
+        yield from services(session)
+
+
+def services(session: Session) -> Iterator[Element]:
+    """disco#info of each service that the server lists and that answers with a result."""
+    listed = [i.get("jid", "") for i in items_query(items(session, session.domain), session.domain)]
+    # A component's place may be listed though no component is there; then an error comes, or it is another check's.
+    replies = [info(session, jid) for jid in listed if "@" not in jid and not jid.startswith("component.")]
+    answered = [reply for reply in replies if reply.get("type") == "result"]
+    if not answered:
+        unsupported("a service in the server's disco#items")
+    yield from (info_query(reply, reply.get("from", "")) for reply in answered)
+
+
+# --- what an answer to disco#info is made of
+
+
+@DISCO.must("3.1", says="A disco#info result holds a query with at least one identity and one feature.")
+@ENTITIES
+def test_info_has_identity_and_feature(alice: Session, entity: str) -> None:
+    for query in queries(alice, entity):
+        require(identities(query), "at least one identity", query)
+        require(features(query), "at least one feature", query)
+
+
+@DISCO.must("3.1", says="Who answers disco#info supports that feature, and lists it.")
+@ENTITIES
+def test_info_lists_disco_info(alice: Session, entity: str) -> None:
+    for query in queries(alice, entity):
+        require(DISCO_INFO in features(query), f"the feature {DISCO_INFO}", query)
+
+
+@DISCO.must("3.1", says="Each identity has a category and a type.")
+@ENTITIES
+def test_identity_has_category_and_type(alice: Session, entity: str) -> None:
+    for query in queries(alice, entity):
+        require(identities(query), "an identity", query)
+        require(all(i[0] and i[1] for i in identities(query)), "category and type on each identity", query)
+
+
+@DISCO.must_not("3.1", says="No two identities share category, type and language and differ in name.")
+@ENTITIES
+def test_identities_differ(alice: Session, entity: str) -> None:
+    for query in queries(alice, entity):
+        require(identities(query), "an identity", query)
+        counted = Counter(i[:3] for i in set(identities(query)))
+        require(max(counted.values(), default=1) == 1, "one name for each category, type and language", query)
+
+
+@DISCO.should("3.1", says="All identities that have a name have the same one, in one language.")
+@ENTITIES
+def test_identities_share_a_name(alice: Session, entity: str) -> None:
+    for query in queries(alice, entity):
+        require(identities(query), "an identity", query)
+        for language in {i[2] for i in identities(query)}:
+            names = {i[3] for i in identities(query) if i[2] == language and i[3]}
+            require(len(names) <= 1, "one name on all identities", query)
+
+
+@DISCO.must("3.1", says="Each feature has a var, which is not empty, and no children.")
+@ENTITIES
+def test_feature_has_var_and_no_children(alice: Session, entity: str) -> None:
+    for query in queries(alice, entity):
+        require(features(query), "a feature", query)
+        require(all(features(query)), "a var on each feature", query)
+        require(all(len(f) == 0 for f in query.iterfind("disco:feature", NS)), "features without children", query)
+
+
+@DISCO.should("6.3", says="Whoever asks is given the same identities.")
+def test_identities_are_the_same_for_all(alice: Session, bob: Session) -> None:
+    first = identities(info_query(info(alice, alice.domain), alice.domain))
+    second = identities(info_query(info(bob, bob.domain), bob.domain))
+    require(first, "an identity", "none")
+    require_equal(sorted(i[:2] for i in second), sorted(i[:2] for i in first), "category and type")
+
+
+# --- accounts
+
+
+@DISCO.must("3.1", says="The server answers disco#info to a bare JID on behalf of the account, here the asker's own.")
+def test_server_answers_for_the_account(alice: Session) -> None:
+    query = info_query(info(alice, alice.bare_jid), alice.bare_jid, own=True)
+    require(identities(query), "an identity", query)
+
+
+@DISCO.should("3.1", says="The account's identity is of the category account, and registered its likely type.")
+def test_account_identity(alice: Session) -> None:
+    query = info_query(info(alice, alice.bare_jid), alice.bare_jid, own=True)
+    require("account" in [i[0] for i in identities(query)], "an identity of the category account", query)
+
+
+@DISCO.should("3.1", says="Who may see an account's presence is given the account's identity.")
+@pytest.mark.parametrize("mutual", [True, False], ids=["both", "from"])
+def test_subscriber_is_answered(alice: Session, bob: Session, mutual: bool) -> None:
+    appear(alice)
+    appear(bob)
+    subscribe(bob, alice)
+    if mutual:
+        subscribe(alice, bob)
+    query = info_query(info(bob, alice.bare_jid), alice.bare_jid)
+    require("account" in [i[0] for i in identities(query)], "an identity of the category account", query)
+
+
+@DISCO.must("8", says="Who may not see an account's presence gets service-unavailable for disco#info.")
+def test_stranger_is_refused(alice: Session, bob: Session) -> None:
+    reply = info(bob, alice.bare_jid)
+    require_error(reply, "service-unavailable", kind="cancel")
+    require_equal(reply.get("from"), alice.bare_jid, "from")
+
+
+@DISCO.must("8", says="Whose presence the account's owner sees, but not the other way, gets service-unavailable.")
+def test_watched_contact_is_refused(alice: Session, bob: Session) -> None:
+    appear(alice)
+    appear(bob)
+    subscribe(alice, bob)
+    reply = info(bob, alice.bare_jid)
+    require_error(reply, "service-unavailable", kind="cancel")
+    require_equal(reply.get("from"), alice.bare_jid, "from")
+
+
+@DISCO.must(
+    "8", says="disco#info of an account that does not exist is answered with service-unavailable, node or not."
+)
+@pytest.mark.parametrize("node", [None, ABSENT], ids=["without-node", "with-node"])
+def test_absent_account_is_unavailable(alice: Session, node: str | None) -> None:
+    nobody = f"nobody-{new_id()}@{alice.domain}"
+    reply = info(alice, nobody, node)
+    require_error(reply, "service-unavailable", kind="cancel")
+    require_equal(reply.get("from"), nobody, "from")
+
+
+@DISCO.must("8", says="By disco, a stranger cannot tell an account that exists from one that does not.")
+@pytest.mark.parametrize("namespace", [DISCO_INFO, DISCO_ITEMS], ids=["info", "items"])
+def test_accounts_cannot_be_harvested(alice: Session, bob: Session, namespace: str) -> None:
+    appear(alice)
+    nobody = f"nobody-{new_id()}@{alice.domain}"
+    seen = []
+    for jid in (alice.bare_jid, nobody):
+        reply = bob.iq("get", f"<query xmlns='{namespace}'/>", to=jid)
+        require_equal(reply.get("from"), jid, "from")
+        seen.append((reply.get("type"), [show(child).replace(jid, "JID") for child in reply]))
+    require_equal(seen[0], seen[1], "the answer for an account that exists")
+
+
+@DISCO.must("8", says="disco#items shows a stranger no resource of an account: an empty result, or a refusal.")
+def test_stranger_sees_no_resources(alice: Session, bob: Session) -> None:
+    # §8 asks for an empty result, §4.1 and §7 allow a refusal; RFC 6121 §8.5.1 asks for service-unavailable where
+    # there is no account, so that an empty result for those that exist would tell them apart.
+    appear(alice)
+    reply = items(bob, alice.bare_jid)
+    require_equal(reply.get("from"), alice.bare_jid, "from")
+    if reply.get("type") == "error":
+        require_error(
+            reply, "service-unavailable", "subscription-required", "forbidden", "not-allowed", "not-authorized"
+        )
+    else:
+        found = items_query(reply, alice.bare_jid)
+        require(alice.resource not in show(found), "no resource of the account", reply)
+
+
+@DISCO.should("4.1", says="Who may see an account's presence is shown its available resources by disco#items.")
+def test_subscriber_sees_resources(alice: Session, bob: Session) -> None:
+    befriend(alice, bob)
+    appear(alice)
+    found = items_query(items(bob, alice.bare_jid), alice.bare_jid)
+    require(alice.jid in [i.get("jid") for i in found], f"an item {alice.jid}", found)
+
+
+@DISCO.must(
+    "4.1", says="The server answers disco#items to a bare JID on behalf of the account, here the asker's own."
+)
+def test_server_answers_items_for_the_account(alice: Session) -> None:
+    query = items_query(items(alice, alice.bare_jid), alice.bare_jid, own=True)
+    require(all(i.get("jid") for i in query.iterfind("items:item", NS)), "a jid on each item", query)
+
+
+# --- disco#items
+
+
+@DISCO.must("4.1", says="Each item has a jid.")
+def test_items_have_a_jid(alice: Session) -> None:
+    query = items_query(items(alice, alice.domain), alice.domain)
+    found = query.findall("items:item", NS)
+    if not found:
+        unsupported("items of the server")
+    require(all(i.get("jid") for i in found), "a jid on each item", query)
+
+
+@DISCO.must_not("4.1", says="An item holds no character data.")
+def test_items_hold_no_text(alice: Session) -> None:
+    query = items_query(items(alice, alice.domain), alice.domain)
+    found = query.findall("items:item", NS)
+    if not found:
+        unsupported("items of the server")
+    require(not any((i.text or "").strip() for i in found), "items without character data", query)
+
+
+@DISCO.should("4.1", says="An item is empty.")
+def test_items_are_empty(alice: Session) -> None:
+    query = items_query(items(alice, alice.domain), alice.domain)
+    found = query.findall("items:item", NS)
+    if not found:
+        unsupported("items of the server")
+    require(not any(len(i) for i in found), "items without children", query)
+
+
+@DISCO.must_not("4.2", says="No item has an empty node.")
+def test_items_have_no_empty_node(alice: Session) -> None:
+    for jid in (alice.domain, alice.bare_jid):
+        query = items_query(items(alice, jid), jid, own=jid == alice.bare_jid)
+        require(all(i.get("node") != "" for i in query.iterfind("items:item", NS)), "no node=''", query)
+
+
+@DISCO.must(
+    "4.1", "7", says="A service with disco#items and no items answers with an empty query, not with an error."
+)
+def test_service_answers_items(alice: Session) -> None:
+    able = [q.getparent() for q in services(alice) if DISCO_ITEMS in features(q)]
+    if not able:
+        unsupported("a service that lists the feature disco#items")
+    for jid in [reply.get("from", "") for reply in able if reply is not None]:
+        query = items_query(items(alice, jid), jid)
+        require(all(i.get("jid") for i in query.iterfind("items:item", NS)), "a jid on each item", query)
+
+
+@DISCO.must("3.1", says="A service found by disco#items answers disco#info itself, with a result or an error.")
+def test_services_answer(alice: Session) -> None:
+    listed = [i.get("jid", "") for i in items_query(items(alice, alice.domain), alice.domain)]
+    services_of_ours = [jid for jid in listed if "@" not in jid and not jid.startswith("component.")]
+    if not services_of_ours:
+        unsupported("a service in the server's disco#items")
+    for jid in services_of_ours:
+        reply = info(alice, jid)
+        require_equal(reply.get("from"), jid, "from")
+        if reply.get("type") == "result":
+            info_query(reply, jid)
+        else:
+            require_error(reply)
+
+
+# --- nodes
+
+
+@DISCO.must("3.2", says="A disco#info result for a node mirrors the node.")
+def test_node_is_mirrored(alice: Session) -> None:
+    node = "urn:stanzalab:mirrored"
+    _pep_node(alice, node)
+    query = info_query(info(alice, alice.bare_jid, node), alice.bare_jid, own=True)
+    require_equal(query.get("node"), node, "the query's node")
+    require(identities(query), "an identity of the node", query)
+
+
+@DISCO.must("4.2", says="A node found by disco#items answers disco#info at its JID and node.")
+def test_node_found_by_items_answers(alice: Session) -> None:
+    _pep_node(alice, "urn:stanzalab:found")
+    found = items_query(items(alice, alice.bare_jid), alice.bare_jid, own=True)
+    places = [(i.get("jid", ""), i.get("node")) for i in found if i.get("node")]
+    require((alice.bare_jid, "urn:stanzalab:found") in places, "the published node among the items", found)
+    for jid, node in places:
+        reply = info(alice, jid, node)
+        if reply.get("type") == "result":
+            require_equal(info_query(reply, jid, own=True).get("node"), node, "the query's node")
+        else:
+            require_error(reply)
+
+
+def _pep_node(session: Session, node: str) -> None:
+    """A node on the own account (XEP-0163), the surest way to have one."""
+    payload = "<x xmlns='urn:stanzalab:0'/>"
+    reply = session.iq(
+        "set",
+        f"<pubsub xmlns='{NS['pubsub']}'><publish node='{node}'><item id='1'>{payload}</item></publish></pubsub>",
+    )
+    if reply.get("type") != "result":
+        unsupported("a node of our own making: publishing to the own account (XEP-0163)")
+
+
+@DISCO.should("7", says="A node that does not exist is answered with an error, item-not-found.")
+@pytest.mark.parametrize("namespace", [DISCO_INFO, DISCO_ITEMS], ids=["info", "items"])
+@pytest.mark.parametrize("entity", ["server", "account"])
+def test_unknown_node_is_not_found(alice: Session, entity: str, namespace: str) -> None:
+    jid = alice.domain if entity == "server" else alice.bare_jid
+    reply = alice.iq("get", f"<query xmlns='{namespace}' node='{ABSENT}'/>", to=jid)
+    require_error(reply, "item-not-found", kind="cancel")
+    require(reply.get("from") in ({jid} if entity == "server" else {jid, None}), f"an answer from {jid}", reply)
+
+
+# --- connected resources
+
+
+@DISCO.must(
+    "3.1", says="disco#info to a contact's connected resource reaches it, and its answer comes back, unaltered."
+)
+def test_resource_is_asked_and_answers(alice: Session, bob: Session) -> None:
+    befriend(alice, bob)
+    appear(bob)
+    appear(alice)
+    identifier, node = new_id(), "urn:stanzalab:of-a-client"
+    alice.send(f"<iq type='get' id='{identifier}' to='{bob.jid}'><query xmlns='{DISCO_INFO}' node='{node}'/></iq>")
+    request = bob.expect(
+        lambda e: is_info_request(e) and e.get("from") == alice.jid, f"the disco#info request of {alice.jid}"
+    )
+    require_equal(request[0].get("node"), node, "the request's node")
+    bob.send(
+        f"<iq type='result' id='{request.get('id')}' to='{alice.jid}'><query xmlns='{DISCO_INFO}' node='{node}'>"
+        f"<identity category='client' type='bot' name='lab'/><feature var='{DISCO_INFO}'/></query></iq>"
+    )
+    reply = alice.expect(identifier, "the contact's answer")
+    query = info_query(reply, bob.jid)
+    require_equal(query.get("node"), node, "the answer's node")
+    require_equal(identities(query), [("client", "bot", "", "lab")], "identities")
+    require_equal(features(query), [DISCO_INFO], "features")
+
+
+@DISCO.should("7", "3.1", says="disco#info to a resource that is not connected is answered with an error.")
+def test_absent_resource_is_an_error(alice: Session, bob: Session) -> None:
+    befriend(alice, bob)
+    absent = f"{bob.bare_jid}/absent-{new_id()}"
+    reply = info(alice, absent)
+    require_error(reply, "service-unavailable", "item-not-found", kind="cancel")
+    require_equal(reply.get("from"), absent, "from")

@@ -1,0 +1,229 @@
+"""An account as a pubsub service, as checks use it: publishing, nodes, forms, notifications. XEP-0060's protocol.
+
+Only `notified` judges, for the many checks that wait for a notification.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from lab.cell import Account
+from lab.errors import PeerError
+from lab.plugin import Connect, impossible, require, require_equal, require_result, unsupported
+from lab.wire.namespaces import DATA_FORM, DISCO_INFO, DISCO_ITEMS, LAB, NS, PUBSUB, PUBSUB_EVENT, PUBSUB_OWNER
+from lab.wire.session import Matches, Session, localname, new_id
+from lab.wire.stream import Element
+from lab.wire.transport import NoAnswer
+from scenarios.server._caps import Client, features, identities
+from scenarios.server._contacts import appear, befriend, disappear
+
+NODE = "urn:stanzalab:pep"
+OTHER = "urn:stanzalab:pep:other"
+PROBE = "urn:stanzalab:pep:probe"
+"""Published to only in order to learn whether the server knows a client's caps by now."""
+
+NODE_CONFIG = f"{PUBSUB}#node_config"
+PUBLISH_OPTIONS = f"{PUBSUB}#publish-options"
+ROUND = 0.1
+"""Seconds between two publications on PROBE."""
+
+
+def owner(connect: Connect, *, account: Account | None = None) -> Session:
+    """A session with a fresh account whose server says that it does PEP (§6.1); else the check is `unsupported`."""
+    session = connect(account=account, label="alice")
+    if ("pubsub", "pep") not in [i[:2] for i in identities(account_info(session))]:
+        unsupported("the identity pubsub/pep on the own account")
+    return session
+
+
+def owner_and_contact(connect: Connect) -> tuple[Session, Session]:
+    """An owner, available, and a contact with a subscription of type `both`, not available."""
+    alice, bob = owner(connect), connect(label="bob")
+    befriend(alice, bob)
+    appear(alice)
+    return alice, bob
+
+
+def account_info(session: Session) -> Element:
+    """The `<query/>` of a disco#info result of the own account, empty where there is none."""
+    reply = session.iq("get", f"<query xmlns='{DISCO_INFO}'/>", to=session.bare_jid)
+    query = reply.find("disco:query", NS)
+    return reply if query is None else query
+
+
+def advertised(session: Session, feature: str) -> bool:
+    """Whether the account lists a pubsub feature, by its short name."""
+    return f"{PUBSUB}#{feature}" in features(account_info(session))
+
+
+# --- requests
+
+
+def note(text: str) -> str:
+    """A payload of ours."""
+    return f"<note xmlns='{LAB}'>{text}</note>"
+
+
+def publish(
+    session: Session,
+    node: str,
+    text: str,
+    *,
+    item: str | None = "current",
+    to: str | None = None,
+    options: Mapping[str, str] | None = None,
+) -> Element:
+    """Publish a note (XEP-0060 §7.1), with publish-options where given (§7.1.5). Answers the reply."""
+    identifier = f" id='{item}'" if item is not None else ""
+    form = f"<publish-options>{submit(PUBLISH_OPTIONS, options)}</publish-options>" if options is not None else ""
+    return session.iq(
+        "set",
+        f"<pubsub xmlns='{PUBSUB}'><publish node='{node}'><item{identifier}>{note(text)}</item></publish>"
+        f"{form}</pubsub>",
+        to=to,
+    )
+
+
+def published(session: Session, node: str, text: str, *, item: str = "current") -> None:
+    """Publish a note and see that it was accepted."""
+    require_result(publish(session, node, text, item=item))
+
+
+def create(session: Session, node: str, config: Mapping[str, str] | None = None) -> Element:
+    """Create a node (XEP-0060 §8.1), configured where `config` is given (§8.1.3)."""
+    form = f"<configure>{submit(NODE_CONFIG, config)}</configure>" if config is not None else ""
+    return session.iq("set", f"<pubsub xmlns='{PUBSUB}'><create node='{node}'/>{form}</pubsub>")
+
+
+def with_access(session: Session, node: str, model: str, **more: str) -> None:
+    """A node with an access model, or the check cannot be tried."""
+    config = {"pubsub#access_model": model} | {f"pubsub#{key}": value for key, value in more.items()}
+    if create(session, node, config).get("type") != "result":
+        impossible(f"no node with the access model {model} could be made; another check says whether that is a fault")
+
+
+def configuration(session: Session, node: str) -> dict[str, list[str]]:
+    """A node's configuration (XEP-0060 §8.2.1): each field's values."""
+    reply = session.iq("get", f"<pubsub xmlns='{PUBSUB_OWNER}'><configure node='{node}'/></pubsub>")
+    require_result(reply)
+    form = reply.find("pubsub-owner:pubsub/pubsub-owner:configure/x:x", NS)
+    require(form is not None, "the configuration form of the node", reply)
+    fields = () if form is None else form.findall("x:field", NS)
+    return {f.get("var", ""): [v.text or "" for v in f.iterfind("x:value", NS)] for f in fields}
+
+
+def retrieve(session: Session, to: str, node: str) -> Element:
+    """Ask for a node's items (XEP-0060 §6.5)."""
+    return session.iq("get", f"<pubsub xmlns='{PUBSUB}'><items node='{node}'/></pubsub>", to=to)
+
+
+def notes(reply: Element) -> dict[str, str]:
+    """Item id and text of each note that an answer or a notification carries."""
+    return {
+        item.get("id", ""): item.findtext("lab:note", "", NS)
+        for path in ("pubsub:pubsub/pubsub:items/pubsub:item", "event:event/event:items/event:item")
+        for item in reply.iterfind(path, NS)
+    }
+
+
+def nodes(session: Session, to: str) -> list[str]:
+    """The nodes that disco#items of an account lists to whoever asks. A refusal lists none."""
+    reply = session.iq("get", f"<query xmlns='{DISCO_ITEMS}'/>", to=to)
+    return [item.get("node", "") for item in reply.iterfind("items:query/items:item", NS) if item.get("jid") == to]
+
+
+def subscription(session: Session, action: str, to: str, node: str, jid: str) -> Element:
+    """Ask for `subscribe` (XEP-0060 §6.1) or `unsubscribe` (§6.2)."""
+    return session.iq("set", f"<pubsub xmlns='{PUBSUB}'><{action} node='{node}' jid='{jid}'/></pubsub>", to=to)
+
+
+def submit(kind: str, values: Mapping[str, str]) -> str:
+    """A submitted data form."""
+    fields = "".join(f"<field var='{var}'><value>{value}</value></field>" for var, value in values.items())
+    return (
+        f"<x xmlns='{DATA_FORM}' type='submit'>"
+        f"<field var='FORM_TYPE' type='hidden'><value>{kind}</value></field>{fields}</x>"
+    )
+
+
+# --- notifications
+
+
+def tells_of(node: str, item: str | None = None) -> Matches:
+    """Matches notifications of a node's items, or of one item."""
+
+    def matches(element: Element) -> bool:
+        if localname(element) != "message":
+            return False
+        items = element.find("event:event/event:items", NS)
+        if items is None or items.get("node") != node:
+            return False
+        return item is None or item in [i.get("id") for i in items]
+
+    return matches
+
+
+def example(publisher: Session, recipient: Session, node: str, item: str = "current") -> str:
+    """A notification as it must not come."""
+    return (
+        f"<message from='{publisher.bare_jid}' to='{recipient.jid}' type='headline' id='{new_id()}'>"
+        f"<event xmlns='{PUBSUB_EVENT}'><items node='{node}'><item id='{item}'>{note('forbidden')}</item></items>"
+        f"</event></message>"
+    )
+
+
+def notified(client: Client, publisher: Session, node: str, text: str, *, item: str = "current") -> Element:
+    """The client must be told of an item: from the owner's bare JID (§4.3.1), with its payload (§5)."""
+    message = client.expect(tells_of(node, item), f"the notification of item {item!r} at {node}")
+    require_equal(message.get("from"), publisher.bare_jid, "the notification's from")
+    require(message.get("to") in {client.session.jid, client.session.bare_jid}, "to: the recipient's JID", message)
+    require(message.get("type") != "error", "a notification, not an error", message)
+    require_equal(notes(message), {item: text}, "items in the notification")
+    return message
+
+
+def not_notified(client: Client, publisher: Session, node: str, why: str, *, item: str | None = None) -> None:
+    """The client must not be told of a node (or one item) by what was published so far."""
+    client.session.expect_nothing(
+        example(publisher, client.session, node, item or "current"),
+        tells_of(node, item),
+        f"a notification {why}",
+        after=publisher,
+    )
+
+
+def reach(publisher: Session, *clients: Client, node: str = PROBE) -> None:
+    """Publish on `node` until each client was told of it: from then on the server knows what they want.
+
+    A server learns what caps mean from an answer that it may take its time to digest (XEP-0115 §5.4).
+    """
+    for client in clients:
+        deadline = time.monotonic() + client.session.patience
+        while not _reached(publisher, client, node):
+            if time.monotonic() > deadline:
+                raise PeerError(
+                    "the server never heeded +notify in the client's caps",
+                    expected=f"a notification from a node that {client.session.jid} asked for",
+                    seen=f"none within {client.session.patience:.1f} s of publishing",
+                )
+
+
+def introduce(publisher: Session, client: Client) -> None:
+    """Make the client's caps known to the server; the client is unavailable before and behind.
+
+    The checks of last items use it, for what becomes of caps never seen before is a check of its own.
+    """
+    client.appear()
+    reach(publisher, client)
+    disappear(client.session)
+
+
+def _reached(publisher: Session, client: Client, node: str) -> bool:
+    mark = new_id()
+    published(publisher, node, mark, item=mark)
+    try:
+        client.expect(tells_of(node), "the probe", timeout=ROUND)
+    except NoAnswer:
+        return False
+    return True
