@@ -45,13 +45,18 @@ class Section:
 
 @dataclass(frozen=True)
 class Specification:
-    """A provider at the version that the checks are written against, with its sections in document order."""
+    """A provider at the version that the checks are written against, with its sections in document order.
+
+    `adopts` are sections without keywords of their own that make another document's requirements binding: checks
+    may stand there.
+    """
 
     provider: str
     title: str
     version: str
     date: str
     sections: tuple[Section, ...]
+    adopts: tuple[str, ...] = ()
 
     def section(self, number: str) -> Section:
         """The section of that number. Raises UsageError with the nearest numbers."""
@@ -87,6 +92,7 @@ def load_file(path: Path) -> Specification:
         version=top.text("version"),
         date=top.text("date"),
         sections=tuple(_section(table) for table in top.tables("section", "number")),
+        adopts=top.texts("adopts") if "adopts" in top else (),
     )
     top.done()
     seen: set[str] = set()

@@ -49,7 +49,8 @@ class Specification:
         return self._requires(Keyword.MAY, where, says)
 
     def _requires(self, keyword: Keyword, where: tuple[str, ...], says: str) -> pytest.MarkDecorator:
-        known = {s.number for s in sections.load(self.provider).sections}
+        specification = sections.load(self.provider)
+        known = {*specification.adopts, *(s.number for s in specification.sections)}
         if not known.intersection(where):
             raise UsageError(
                 f"none of {', '.join(where) or 'no section'} is a normative section of {self.provider}",

@@ -92,8 +92,8 @@ class Transport:
 
     def send(self, data: bytes, *, timeout: float) -> None:
         """Send all of `data`. Raises ConnectionLost, NoAnswer (the peer takes no more)."""
-        self._socket.settimeout(timeout)
         try:
+            self._socket.settimeout(timeout)
             self._socket.sendall(data)
         except TimeoutError as error:
             raise NoAnswer(f"the peer takes no more data within {timeout:.1f} s") from error
@@ -102,8 +102,8 @@ class Transport:
 
     def receive(self, *, timeout: float) -> bytes:
         """Some bytes, or b"" when the peer has closed. Raises NoAnswer, ConnectionLost (reset)."""
-        self._socket.settimeout(max(timeout, 0.0005))
         try:
+            self._socket.settimeout(max(timeout, 0.0005))
             return self._socket.recv(CHUNK)
         except TimeoutError as error:
             raise NoAnswer(f"nothing came within {timeout:.1f} s") from error

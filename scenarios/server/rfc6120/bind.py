@@ -1,0 +1,404 @@
+"""RFC 6120 §7: resource binding, the server's choice and the client's, and what goes wrong with it."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+
+import pytest
+
+from lab.cell import Account
+from lab.errors import PeerError
+from lab.plugin import (
+    Connect,
+    Specification,
+    Stage,
+    impossible,
+    require,
+    require_equal,
+    require_error,
+    require_result,
+    unsupported,
+)
+from lab.wire.namespaces import BIND, NS, STREAM
+from lab.wire.negotiation import authenticate, open_stream, starttls
+from lab.wire.session import (
+    Session,
+    StreamEnded,
+    StreamFailed,
+    localname,
+    new_id,
+    show,
+)
+from lab.wire.stream import Element
+from lab.wire.transport import ConnectionLost, client_context
+
+RFC = Specification("RFC 6120")
+
+MANY = 52  # connected resources; the lab sets limits below that where a server has one
+
+
+def bind_iq(session: Session, resource: str | None = None) -> Element:
+    """The answer to a request to bind; `resource` is put into <resource/> as written."""
+    wanted = f"<resource>{resource}</resource>" if resource is not None else ""
+    return session.iq("set", f"<bind xmlns='{BIND}'>{wanted}</bind>")
+
+
+def bound_jid(answer: Element) -> str:
+    """The JID that a result tells. The check fails where there is none (§7.6.1)."""
+    require_result(answer)
+    jid = answer.findtext("bind:bind/bind:jid", namespaces=NS) or ""
+    require(len(answer) == 1 and jid, "<bind/> with <jid/> in the result", answer)
+    require_equal(jid, jid.strip(), "the JID, without white space around it,")
+    return jid
+
+
+def resource_of(answer: Element, account: Account) -> str:
+    """The resourcepart that was bound for an account."""
+    bare, _, resource = bound_jid(answer).partition("/")
+    require_equal(bare, account.jid, "the bare JID of the bound resource")
+    require(resource, "a resourcepart that is not empty", answer)
+    return resource
+
+
+def authenticated(
+    connect: Connect, account: Account | None = None, *, label: str = "alice"
+) -> tuple[Session, Account]:
+    account = account or connect.account()
+    return connect(Stage.AUTHENTICATED, account=account, label=label), account
+
+
+@RFC.must("7.4", "7.2", "7.3.1", says="The features that follow authentication include <bind/>.")
+def test_binding_is_offered_after_authentication(connect: Connect) -> None:
+    session = connect(Stage.SECURED)
+    authenticate(session, connect.account())
+    features = open_stream(session)
+    require(features.find("bind:bind", NS) is not None, "<bind/> in the stream features", features)
+
+
+@RFC.must_not("7.4", says="No features before authentication include <bind/>, neither before TLS nor after it.")
+def test_binding_is_not_offered_before_authentication(connect: Connect) -> None:
+    session = connect(Stage.CONNECTED)
+    plain = open_stream(session)
+    starttls(session, client_context(connect.cell.ca))
+    secured = open_stream(session)
+    for features in (plain, secured):
+        require_equal(features.tag, f"{{{STREAM}}}features", "the element behind the header")
+        require(features.find("bind:bind", NS) is None, "no <bind/> in the stream features", features)
+
+
+@RFC.must(
+    "7.6.1",
+    "7.6",
+    "7.1",
+    says="An empty <bind/> is answered by a result whose <jid/> is a full JID of the account.",
+)
+def test_server_generates_a_resource(connect: Connect) -> None:
+    session, account = authenticated(connect)
+    resource_of(bind_iq(session), account)
+
+
+@RFC.must("7.6", "7.5", says="Resourceparts that the server generates are random: no two are alike.")
+def test_generated_resources_differ(connect: Connect) -> None:
+    account = connect.account()
+    resources = [resource_of(bind_iq(authenticated(connect, account)[0]), account) for _ in range(4)]
+    require_equal(len(set(resources)), 4, f"the number of different resourceparts among {resources}:")
+    short = [resource for resource in resources if len(resource) < 4]
+    require(not short, "resourceparts with room for randomness, of 4 characters or more", ", ".join(resources))
+
+
+@RFC.should("7.7.1", says="A resourcepart that the client submits is accepted and told back without modification.")
+def test_submitted_resource_is_accepted(connect: Connect) -> None:
+    session, account = authenticated(connect)
+    wanted = f"balcony {new_id()}"
+    require_equal(resource_of(bind_iq(session, wanted), account), wanted, "the resourcepart")
+
+
+@RFC.should("7.7.1", says="A resourcepart beyond ASCII is accepted and told back without modification.")
+def test_submitted_resource_beyond_ascii_is_accepted(connect: Connect) -> None:
+    session, account = authenticated(connect)
+    wanted = f"\u0431\u0430\u043b\u043a\u043e\u043d \u00e9 {new_id()}"
+    require_equal(resource_of(bind_iq(session, wanted), account), wanted, "the resourcepart")
+
+
+@RFC.should("7.7.2.1", says="A resourcepart of zero length is replaced by one that the server generates.")
+def test_empty_resource_is_replaced(connect: Connect) -> None:
+    session, account = authenticated(connect)
+    resource_of(bind_iq(session, ""), account)
+
+
+UNFIT = [
+    pytest.param("x" * 1024, id="too-long"),
+    pytest.param("a\u0080b", id="control-character"),
+    pytest.param("a\ue000b", id="private-use"),
+    pytest.param("a\ufdd0b", id="no-character"),
+]
+
+
+@RFC.should("7.7.2.1", says="A resourcepart that violates the rules for addresses is brought into conformance.")
+@pytest.mark.parametrize("unfit", UNFIT)
+def test_unfit_resource_is_made_fit(connect: Connect, unfit: str) -> None:
+    session, account = authenticated(connect)
+    resource = resource_of(bind_iq(session, unfit), account)
+    require(fits(resource), "a resourcepart within the rules of RFC 6122", ascii(resource))
+
+
+@RFC.must("7.5", "7.7.2.1", says="A resourcepart that violates the rules for addresses is never bound as it stands.")
+@pytest.mark.parametrize("unfit", UNFIT)
+def test_unfit_resource_is_never_bound_as_it_stands(connect: Connect, unfit: str) -> None:
+    session, account = authenticated(connect)
+    answer = bind_iq(session, unfit)
+    if answer.get("type") == "error":
+        require_error(answer)
+        resource_of(bind_iq(session, "fit"), account)
+    else:
+        resource = resource_of(answer, account)
+        require(fits(resource), "a resourcepart within the rules of RFC 6122", ascii(resource))
+
+
+def fits(resource: str) -> bool:
+    """Whether a resourcepart is short enough, and free of what both resourceprep and PRECIS forbid."""
+    forbidden = {"Cc", "Co", "Cs", "Cn"}
+    return len(resource.encode()) <= 1023 and not any(unicodedata.category(c) in forbidden for c in resource)
+
+
+@RFC.should("7.7.2.1", says="A resourcepart that is not normalised is brought into conformance (RFC 6122 §2.4).")
+@pytest.mark.parametrize(
+    ("submitted", "canonical"),
+    [
+        pytest.param("e\u0301", "\u00e9", id="decomposed"),
+        pytest.param("a\u00a0b", "a b", id="no-break-space"),
+    ],
+)
+def test_resource_is_normalised(connect: Connect, submitted: str, canonical: str) -> None:
+    session, account = authenticated(connect)
+    resource = resource_of(bind_iq(session, submitted), account)
+    if resource.isascii() and resource != canonical:
+        unsupported("resourceparts of the client's choice: the server generates its own")
+    require_equal(ascii(resource), ascii(canonical), "the resourcepart")
+
+
+@RFC.should("7.1", says="An account can have several connected resources at once, and each gets its own stanzas.")
+def test_several_resources_at_once(connect: Connect) -> None:
+    account = connect.account()
+    one = connect(account=account, resource="one", label="one")
+    two = connect(account=account, resource="two", label="two")
+    require(one.jid != two.jid, "two full JIDs", one.jid)
+    for recipient, sender in ((one, two), (two, one)):
+        mark = new_id()
+        sender.send(f"<message to='{recipient.jid}' id='{mark}' type='chat'><body>{mark}</body></message>")
+        message = recipient.expect(mark)
+        require_equal(message.get("from"), sender.jid, "the sender")
+        require_equal(message.findtext("{*}body"), mark, "the body")
+
+
+@RFC.must(
+    "7.7.2.2",
+    "7.5",
+    says="A resourcepart in use is overridden, refused by <conflict/>, or taken over: <conflict/> ends its holder.",
+)
+def test_conflict_follows_one_of_three_policies(connect: Connect) -> None:
+    account = connect.account()
+    holder = connect(account=account, resource="balcony", label="holder")
+    newcomer = connect(Stage.AUTHENTICATED, account=account, label="newcomer")
+    answer = bind_iq(newcomer, "balcony")
+    if answer.get("type") == "error":
+        require_error(answer, "conflict")
+        require(
+            resource_of(bind_iq(newcomer, "orchard"), account) != "balcony",
+            "a resourcepart of its own",
+            answer,
+        )
+        holder.sentinel()
+    elif bound_jid(answer) != holder.jid:
+        resource_of(answer, account)
+        holder.sentinel()
+    else:
+        holder.expect_stream_error("conflict")
+        newcomer.jid = bound_jid(answer)
+        newcomer.sentinel()
+
+
+@RFC.must(
+    "7.7.2.2",
+    "7.5",
+    says="Whatever becomes of a conflict, no two streams hold one full JID: one gets its messages.",
+)
+def test_full_jid_belongs_to_one_stream(connect: Connect) -> None:
+    account = connect.account()
+    holder = connect(account=account, resource="balcony", label="holder")
+    newcomer = connect(Stage.AUTHENTICATED, account=account, label="newcomer")
+    answer = bind_iq(newcomer, "balcony")
+    owner = newcomer if answer.get("type") == "result" and bound_jid(answer) == holder.jid else holder
+    owner.jid = holder.jid
+    other = connect(label="other")
+    mark = new_id()
+    other.send(f"<message to='{owner.jid}' id='{mark}' type='chat'><body>{mark}</body></message>")
+    message = owner.expect(mark)
+    require_equal((message.get("from"), message.findtext("{*}body")), (other.jid, mark), "sender and body")
+
+
+@RFC.must(
+    "7.6.2.2",
+    "7.1",
+    says="A second bind on a bound stream leaves the client with an address that is consistent.",
+)
+def test_second_bind_on_a_stream_is_consistent(connect: Connect) -> None:
+    session, account = authenticated(connect)
+    jids = [f"{account.jid}/{resource_of(bind_iq(session, 'first'), account)}"]
+    answer = bind_iq(session, "second")
+    if answer.get("type") == "error":
+        require_error(answer)
+    else:
+        jids = [f"{account.jid}/{resource_of(answer, account)}"]
+    bob = connect(label="bob")
+    mark = new_id()
+    session.send(f"<message to='{bob.jid}' id='{mark}' type='chat'><body>{mark}</body></message>")
+    message = bob.expect(mark)
+    require_equal(message.get("from"), jids[0], "the address that messages come from")
+
+
+@RFC.must_not("7.1", says="A stanza to somebody else, sent before a resource is bound, is not processed.")
+def test_stanza_before_binding_is_not_delivered(connect: Connect) -> None:
+    bob = connect(label="bob")
+    session, account = authenticated(connect)
+    mark = new_id()
+    session.send(f"<message to='{bob.jid}' id='{mark}' type='chat'><body>{mark}</body></message>")
+    settle(session)
+    bob.expect_nothing(
+        f"<message from='{account.jid}' id='{mark}' type='chat'><body>{mark}</body></message>",
+        lambda e: localname(e) == "message" and mark in (e.get("id"), e.findtext("{*}body")),
+        "the message of a client without a resource",
+    )
+
+
+def settle(session: Session) -> None:
+    """Wait until the server has dealt with what was sent: an answer to a ping, an error, or the end of the stream."""
+    try:
+        session.sentinel()
+    except PeerError:
+        return  # how it ends is the matter of another check
+
+
+@RFC.must(
+    "7.1",
+    says="A stanza to somebody else, sent before a resource is bound, ends the stream: <not-authorized/>.",
+)
+def test_stanza_before_binding_ends_the_stream(connect: Connect) -> None:
+    bob = connect(label="bob")
+    session, _ = authenticated(connect)
+    session.send(f"<message to='{bob.jid}' id='{new_id()}' type='chat'><body>too early</body></message>")
+    session.expect_stream_error("not-authorized")
+
+
+@RFC.must("6.3.1", "7.4", says="A resource is not bound before the client has authenticated.")
+def test_no_binding_before_authentication(connect: Connect) -> None:
+    session = connect(Stage.SECURED)
+    try:
+        answer = bind_iq(session, "early")
+    except StreamFailed as error:
+        require_equal(error.condition, "not-authorized", "the stream error")
+        return
+    require_error(answer, "not-authorized", "not-allowed", "unexpected-request", "service-unavailable", "forbidden")
+
+
+@RFC.must("6.3.1", says="A stanza that is sent before authentication is not processed.")
+def test_stanza_before_authentication_is_not_delivered(connect: Connect) -> None:
+    bob = connect(label="bob")
+    session = connect(Stage.SECURED)
+    mark = new_id()
+    session.send(f"<message to='{bob.jid}' id='{mark}' type='chat'><body>{mark}</body></message>")
+    settle(session)
+    bob.expect_nothing(
+        f"<message from='{session.domain}' id='{mark}' type='chat'><body>{mark}</body></message>",
+        lambda e: localname(e) == "message" and mark in (e.get("id"), e.findtext("{*}body")),
+        "the message of a client who has not authenticated",
+    )
+
+
+@RFC.must_not("7.3.2", says="After binding there is no restart: stanzas go on at once, on the same stream.")
+def test_no_restart_after_binding(connect: Connect) -> None:
+    session, account = authenticated(connect)
+    resource_of(bind_iq(session), account)
+    answer = session.iq("get", "<ping xmlns='urn:xmpp:ping'/>", to=session.domain)
+    require_equal(answer.get("from"), session.domain, "who answers")
+    require(answer.get("type") in {"result", "error"}, "an answer", answer)
+
+
+def refused_binds(session: Session, resource: str, limit: int) -> Iterator[Element]:
+    """Errors to the same unacceptable request, again and again."""
+    for _ in range(limit):
+        answer = bind_iq(session, resource)
+        if answer.get("type") != "error":
+            return
+        yield answer
+
+
+def refusing(connect: Connect) -> tuple[Session, Account, str]:
+    """An authenticated stream, and a resourcepart that the server refuses; `impossible` where it refuses none."""
+    account = connect.account()
+    connect(account=account, resource="balcony", label="holder")
+    for resource in ("balcony", "x" * 1024):
+        session = connect(Stage.AUTHENTICATED, account=account, label="alice")
+        if bind_iq(session, resource).get("type") == "error":
+            return session, account, resource
+    return impossible("the server accepts or overrides every resourcepart, so that there is nothing to retry")
+
+
+@RFC.should("7.7.3", says="At least five retries are allowed after a resourcepart was refused.")
+def test_five_retries_to_bind_are_allowed(connect: Connect) -> None:
+    session, account, resource = refusing(connect)
+    answered = 1 + len(list(refused_binds(session, resource, 4)))
+    require_equal(answered, 5, "the number of refusals on one stream")
+    resource_of(bind_iq(session, "fit"), account)
+
+
+@RFC.must("7.7.3", says="Retries to bind have a limit; behind it the stream is closed with <policy-violation/>.")
+def test_retries_to_bind_are_limited(connect: Connect) -> None:
+    session, _, resource = refusing(connect)
+    try:
+        answered = 1 + len(list(refused_binds(session, resource, 40)))
+    except StreamFailed as error:
+        require_equal(error.condition, "policy-violation", "the stream error")
+        return
+    except (StreamEnded, ConnectionLost) as error:
+        error.expected = "the stream error policy-violation"
+        raise
+    require(False, "the end of the stream after some refusals", f"{answered} were answered")
+
+
+@RFC.must(
+    "7.6.2.1",
+    says="An account at its limit of connected resources is refused another: <resource-constraint/>.",
+)
+def test_limit_of_resources_is_a_resource_constraint(connect: Connect) -> None:
+    account = connect.account()
+    sessions: list[Session] = []
+    for number in range(MANY):
+        session = connect(Stage.AUTHENTICATED, account=account, label=f"r{number}")
+        answer = bind_iq(session)
+        if answer.get("type") == "error":
+            require_error(answer, "resource-constraint")
+            return
+        session.jid = bound_jid(answer)
+        sessions.append(session)
+    ended = first_ended(sessions)
+    if ended is None:
+        impossible(f"no limit is reached with {MANY} connected resources")
+    require(
+        False,
+        "a bind refused by resource-constraint",
+        f"an older session ended: {ended}",
+    )
+
+
+def first_ended(sessions: list[Session]) -> str | None:
+    """How the first of the sessions ended, None where the oldest still lives."""
+    try:
+        sessions[0].sentinel()
+    except StreamFailed as error:
+        return show(error.element)
+    except (StreamEnded, ConnectionLost) as error:
+        return error.message
+    else:
+        return None
