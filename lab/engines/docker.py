@@ -11,8 +11,9 @@ import signal
 import tarfile
 import threading
 import uuid
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from docker.errors import APIError, DockerException, NotFound
 from docker.models.containers import Container
 from docker.types import LogConfig
 from requests.exceptions import RequestException
+from urllib3.exceptions import HTTPError
 
 from lab.cell import Endpoint, Process, Transport
 from lab.engines import Progress, Running, cells, owners
@@ -37,7 +39,7 @@ from lab.subjects import Subject, fill
 
 _PORT_TRIES = 3  # somebody may take a port between our look and the engine's
 _PORT_TAKEN = ("address already in use", "port is already allocated")
-# The engine's own copy of the output is of no use to the lab, and need not fill the disk.
+# The engine's own copy of the output is followed, not kept: it need not fill the disk.
 _LOG = LogConfig(type="json-file", config={"max-size": "4m", "max-file": "2"})
 
 
@@ -181,8 +183,9 @@ class _Server:
             labels=owners.labels(self._run),
             user=facts.user or None,
             network=name,
-            # Names from outside are refused at once, instead of asked of this machine's resolver.
+            # Names from outside are nobody's to resolve, and whoever asks all the same does not wait for long.
             dns=[LOOPBACK],
+            dns_opt=["timeout:1", "attempts:1"],
             # Ports of our own choice: those that the engine chooses change at a restart.
             ports={
                 f"{port}/tcp": (LOOPBACK, endpoints[transport].port)
@@ -204,11 +207,11 @@ class _Server:
             self._start()
 
     def _start(self) -> None:
-        # Attached before it starts, so that no word is lost.
-        output = self.container.attach(stdout=True, stderr=True, stream=True)
-        self._reader = threading.Thread(target=self._copy, args=(output,), name="server.log", daemon=True)
-        self._reader.start()
         self.container.start()
+        self.container.reload()
+        started = datetime.fromisoformat(self.container.attrs["State"]["StartedAt"])
+        self._reader = threading.Thread(target=self._copy, args=(started,), name="server.log", daemon=True)
+        self._reader.start()
 
     def wait(self) -> str:
         """Block until it exits; says how."""
@@ -268,12 +271,14 @@ class _Server:
         places = {"domain": self._domain, "user": "{user}", "password": "{password}"}
         return ("docker", "exec", self.id, *(fill(word, **places) for word in command))
 
-    def _copy(self, output: Iterable[bytes]) -> None:
+    def _copy(self, since: datetime) -> None:
+        """Copy what the subject says, from this start of it until its end."""
         rest = b""
-        for chunk in output:
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                self._log.line(line)
+        with suppress(OSError, HTTPError, DockerException):  # an engine that dies ends the words too
+            for chunk in self.container.logs(stream=True, follow=True, since=since.timestamp()):
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    self._log.line(line)
         if rest:
             self._log.line(rest)
 
