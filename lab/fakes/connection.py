@@ -34,6 +34,7 @@ class Connection(asyncio.Protocol):
         self.tls = tls
         self.ended = False
         self.paused = False  # the peer takes no more for now
+        self._gone = False
         self.transport: asyncio.Transport
         self._early: bytes | None = None  # what came before the TLS handshake was told to be over
 
@@ -59,9 +60,8 @@ class Connection(asyncio.Protocol):
         self.behaviour.on_writable(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.ended = True
         self.server.connections.discard(self)
-        self.on_gone()
+        self._leave()
 
     # --- receiving
 
@@ -101,7 +101,13 @@ class Connection(asyncio.Protocol):
         """A first-level element of the stream."""
 
     def on_gone(self) -> None:
-        """The connection is no more."""
+        """The stream is no more: called once, when it ends or when the connection is lost."""
+
+    def _leave(self) -> None:
+        self.ended = True
+        if not self._gone:
+            self._gone = True
+            self.on_gone()
 
     # --- sending
 
@@ -139,8 +145,8 @@ class Connection(asyncio.Protocol):
 
     def drop(self) -> None:
         """Close the TCP connection behind all that was sent; nothing is read any more."""
-        self.ended = True
         self.behaviour.drop(self)
+        self._leave()
 
     def close_transport(self) -> None:
         self.transport.close()

@@ -118,7 +118,7 @@ class DiesOnMessage(Behaviour):
 
     def on_stanza(self, connection: ClientConnection, stanza: Element) -> None:
         if localname(stanza) == "message":
-            connection.server.stop()
+            connection.server.die()
         else:
             connection.take_stanza(stanza)
 
@@ -277,6 +277,45 @@ class OnlyWeakCiphers(Behaviour):
     def adjust(self, context: ssl.SSLContext) -> None:
         context.maximum_version = ssl.TLSVersion.TLSv1_2
         context.set_ciphers("eNULL:aNULL:@SECLEVEL=0")
+
+
+class WeakDirectTls(Behaviour):
+    """Speaks TLS 1.2 at most on the direct TLS port."""
+
+    def adjust_direct(self, context: ssl.SSLContext) -> None:
+        super().adjust_direct(context)
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+
+
+class AnswersPlainBehindStarttls(Behaviour):
+    """Takes what came in plain behind <starttls/> for a new stream, and answers it in plain behind <proceed/>."""
+
+    def on_data(self, connection: Connection, data: bytes) -> None:
+        super().on_data(connection, data)
+        if b"<starttls" in data and not data.rstrip().endswith(b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"):
+            connection.fail("invalid-namespace")
+
+
+class EchoesAnyHello(Behaviour):
+    """Answers a ClientHello behind STARTTLS by agreeing to its version, its first suite and its first compression."""
+
+    def __init__(self, delay: float) -> None:
+        super().__init__(delay)
+        self._proceeding: set[Connection] = set()
+
+    def on_starttls(self, connection: ClientConnection) -> None:
+        connection.proceed()
+        self._proceeding.add(connection)
+
+    def on_data(self, connection: Connection, data: bytes) -> None:
+        if connection not in self._proceeding:
+            super().on_data(connection, data)
+            return
+        version, rest = data[9:11], data[44 + data[43] :]
+        suite, compression = rest[2:4], rest[2 + int.from_bytes(rest[:2]) + 1 :][:1]
+        body = version + bytes(32) + b"\0" + suite + compression
+        hello = b"\2" + len(body).to_bytes(3) + body + b"\x0e\0\0\0"  # ServerHello, ServerHelloDone
+        connection.write(b"\x16" + version + len(hello).to_bytes(2) + hello)
 
 
 class NoAlpn(Behaviour):

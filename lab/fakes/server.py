@@ -65,7 +65,7 @@ class FakeServer:
             thread.start()
             stack.callback(thread.join)
             endpoints = started.result()
-            stack.callback(self.stop)
+            stack.callback(lambda: self._loop.call_soon_threadsafe(self._left_block.set))
             cell = Cell(
                 domain=self.domain,
                 subject=Subject(name=f"fake-{self.behaviour.name or 'server'}", version="0"),
@@ -85,9 +85,12 @@ class FakeServer:
     ) -> None:
         self._left.close()
 
-    def stop(self) -> None:
-        """Die at once, as a process does: no port listens, every connection is reset. From any thread."""
-        self._loop.call_soon_threadsafe(self._stopping.set)
+    def die(self) -> None:
+        """End at once, as a killed process does: no port listens, every connection is reset."""
+        for server in self._servers:
+            server.close()
+        for connection in list(self.connections):
+            connection.transport.abort()
 
     def spawn(self, work: Coroutine[object, object, None]) -> None:
         """Run a coroutine beside the connections, until the server stops."""
@@ -117,20 +120,18 @@ class FakeServer:
     async def _main(self, started: Future[dict[cells.Transport, Endpoint]]) -> None:
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(lambda _, context: self.log(f"error: {context}"))
-        self._stopping = asyncio.Event()
+        self._left_block = asyncio.Event()
         try:
             servers = await self._listen()
         except OSError as error:
             started.set_exception(error)
             return
+        self._servers = tuple(servers.values())
         started.set_result(
             {name: Endpoint(HOST, server.sockets[0].getsockname()[1]) for name, server in servers.items()}
         )
-        await self._stopping.wait()
-        for server in servers.values():
-            server.close()
-        for connection in list(self.connections):
-            connection.transport.abort()
+        await self._left_block.wait()
+        self.die()
         await asyncio.sleep(0)  # lets each connection learn of its end
 
     async def _listen(self) -> dict[cells.Transport, asyncio.Server]:

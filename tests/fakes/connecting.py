@@ -1,0 +1,21 @@
+"""Sessions to a fake server through the plugin's own fixtures' machinery, closed behind the test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lab.cell import Cell
+from lab.plugin.connections import Accounts, Connect
+from lab.wire.trace import Trace
+
+
+@contextmanager
+def connecting(cell: Cell) -> Iterator[Connect]:
+    accounts = Accounts(cell)
+    connect = Connect(cell, accounts, Trace())
+    try:
+        yield connect
+    finally:
+        connect.close()
+        accounts.close()
