@@ -21,7 +21,7 @@ from lab.fakes.behaviour import Behaviour
 from lab.fakes.client_connection import ClientConnection
 from lab.fakes.connection import Connection
 from lab.fakes.stanzas import localname
-from lab.wire.namespaces import SASL
+from lab.wire.namespaces import SASL, TLS
 from lab.wire.stream import Element
 
 # --- peers that break those who talk to them
@@ -287,13 +287,12 @@ class WeakDirectTls(Behaviour):
         context.maximum_version = ssl.TLSVersion.TLSv1_2
 
 
-class AnswersPlainBehindStarttls(Behaviour):
-    """Takes what came in plain behind <starttls/> for a new stream, and answers it in plain behind <proceed/>."""
+class AnswersPlainBehindProceed(Behaviour):
+    """Sends a stream error in plain behind <proceed/>."""
 
-    def on_data(self, connection: Connection, data: bytes) -> None:
-        super().on_data(connection, data)
-        if b"<starttls" in data and not data.rstrip().endswith(b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"):
-            connection.fail("invalid-namespace")
+    def on_starttls(self, connection: ClientConnection) -> None:
+        connection.send(f"<proceed xmlns='{TLS}'/>")
+        connection.fail("invalid-namespace")
 
 
 class EchoesAnyHello(Behaviour):
@@ -304,7 +303,7 @@ class EchoesAnyHello(Behaviour):
         self._proceeding: set[Connection] = set()
 
     def on_starttls(self, connection: ClientConnection) -> None:
-        connection.proceed()
+        connection.send(f"<proceed xmlns='{TLS}'/>")
         self._proceeding.add(connection)
 
     def on_data(self, connection: Connection, data: bytes) -> None:
@@ -326,10 +325,10 @@ class NoAlpn(Behaviour):
 
 
 class WrongAlpn(Behaviour):
-    """Agrees on xmpp-server or on HTTP on the direct TLS port, and never on xmpp-client."""
+    """Agrees on xmpp-server, HTTP or nonsense on the direct TLS port, and never on xmpp-client."""
 
     def adjust_direct(self, context: ssl.SSLContext) -> None:
-        context.set_alpn_protocols(["xmpp-server", "h2", "http/1.1"])
+        context.set_alpn_protocols(["xmpp-server", "h2", "http/1.1", "x-stanzalab"])
 
 
 class DirectTlsOffersStarttls(Behaviour):

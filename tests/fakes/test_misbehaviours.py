@@ -31,6 +31,7 @@ from lab.wire.negotiation import (
 from lab.wire.session import Session, localname
 from lab.wire.stream import PeerViolation
 from lab.wire.transport import ConnectionLost, ConnectionRefused, NoAnswer, TlsFailed, client_context
+from scenarios.server._hello import SSL_3_0, ServerHello, at_the_handshake, client_hello, say_hello
 from tests.fakes.connecting import connecting
 
 PATIENCE = 1.0  # seconds
@@ -352,6 +353,28 @@ def _(connect: Connect) -> None:
         connect(Stage.SECURED)
     session = connect(Stage.SECURED, context=client_context(connect.cell.ca, ciphers="ALL:eNULL:@SECLEVEL=0"))
     assert "NULL" in cipher_of(session)
+
+
+@proves("weak-direct-tls")
+def _(connect: Connect) -> None:
+    assert connect(Stage.OPENED, over="c2s-direct-tls").transport.secured().version() == "TLSv1.2"
+    assert connect(Stage.SECURED).transport.secured().version() == "TLSv1.3"
+
+
+@proves("answers-plain-behind-proceed")
+def _(connect: Connect) -> None:
+    session = connect(Stage.OPENED)
+    session.send(f"<starttls xmlns='{TLS}'/>")
+    assert localname(session.receive()) == "proceed"
+    session.expect_stream_error("invalid-namespace")
+
+
+@proves("echoes-any-hello")
+def _(connect: Connect) -> None:
+    hello = client_hello(connect.cell.domain, version=SSL_3_0, ciphers=(0x0004, 0x0005), compressions=(1, 0))
+    answer = say_hello(at_the_handshake(connect, "c2s"), hello)
+    assert isinstance(answer, ServerHello)
+    assert (answer.version, answer.cipher, answer.compression) == (SSL_3_0, 0x0004, 1)
 
 
 @proves("no-alpn")

@@ -234,7 +234,7 @@ def behind_proceed(connect: Connect, mark: int) -> str:
 
 
 @RFC.must_not("5.4.3.1", "5.4.2.3", says="Behind <proceed/> no XML is sent in plain, whatever stood there.")
-@proved_by("answers-plain-behind-starttls")
+@proved_by("answers-plain-behind-proceed")
 def test_no_xml_between_proceed_and_tls(connect: Connect) -> None:
     session = connect(Stage.OPENED)
     mark = len(connect.trace.entries)
