@@ -14,7 +14,7 @@ from lab.errors import PeerError
 from lab.plugin import Connect, Stage, require
 from lab.wire.namespaces import STREAM, STREAM_ERROR
 from lab.wire.negotiation import authenticate, bind, expect_header, header, starttls
-from lab.wire.session import Session, localname, stream_error_condition
+from lab.wire.session import Session, StreamFailed, localname, stream_error_condition
 from lab.wire.stream import Element, StreamClosed, StreamOpened
 from lab.wire.transport import ConnectionLost, NoAnswer, client_context
 
@@ -125,9 +125,22 @@ def expect_end(session: Session, *, behind: str) -> None:
 
 
 def refused_header(session: Session, text: str | bytes, *conditions: str) -> Element:
-    """Send an unacceptable stream header: a header comes back (§4.9.1.2), then the stream error."""
+    """Send an unacceptable stream header: a header comes back (§4.9.1.2), and next the stream error."""
     open_with(session, text)
-    return expect_refusal(session, *conditions)
+    return refused_at_once(session, *conditions)
+
+
+def refused_at_once(session: Session, *conditions: str) -> Element:
+    """As `expect_refusal`, but anything else that comes first is the end of the wait."""
+    expected = f"a stream error: {' or '.join(conditions) or 'any condition'}"
+    try:
+        answer = session.receive()
+    except StreamFailed as error:
+        require(error.condition in (conditions or CONDITIONS), expected, error.element)
+        expect_end(session, behind="the stream error")
+        return error.element
+    require(False, expected, answer)
+    return answer
 
 
 def text_of(error: Element) -> Element | None:
@@ -168,6 +181,7 @@ __all__ = [
     "header",
     "introduce",
     "open_with",
+    "refused_at_once",
     "refused_header",
     "text_of",
 ]

@@ -1,0 +1,141 @@
+"""RFC 6120 §11.6: UTF-8 and nothing else; what is broken or of another encoding ends the stream."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.cell import Cell
+from lab.plugin import Connect, Specification, Stage, require, require_equal
+from lab.wire.negotiation import header
+from lab.wire.session import Session, new_id
+from scenarios.server.rfc6120._stanzas import deliver
+from scenarios.server.rfc6120._streams import expect_refusal, introduce, refused_header
+
+RFC = Specification("RFC 6120")
+
+BROKEN = {
+    "lone-continuation-byte": b"\x80",
+    "overlong-form": b"\xc0\xaf",
+    "surrogate": b"\xed\xa0\x80",
+    "beyond-unicode": b"\xf5\x80\x80\x80",
+    "truncated-sequence": b"\xe2\x82",
+    "latin-1": "Grüezi".encode("latin-1"),
+    "byte-ff": b"\xff",
+}
+
+broken = pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in BROKEN.items()])
+
+
+@RFC.must("11.6", "11.3", says="Bytes that are no UTF-8 end the stream with an error.")
+@broken
+def test_broken_utf8_ends_the_stream(connect: Connect, text: bytes) -> None:
+    session = connect(Stage.SECURED)
+    session.send_raw(b"<message><body>" + text + b"</body></message>")
+    # The first are what §11.6 and §11.3 ask for; a stanza that was let through would end in not-authorized.
+    expect_refusal(session, "unsupported-encoding", "not-well-formed", "bad-format", "invalid-xml")
+
+
+@RFC.must(
+    "11.6", "4.9.1.1", says="In a bound session, broken UTF-8 ends the session and is delivered to nobody."
+)
+@broken
+def test_broken_utf8_is_not_delivered(alice: Session, bob: Session, text: bytes) -> None:
+    introduce(alice, bob)
+    identifier = new_id()
+    start = f"<message to='{bob.jid}' type='chat' id='{identifier}'><body>".encode()
+    alice.send_raw(start + text + b"</body></message>")
+    alice.send(f"<presence to='{bob.jid}'><status>still here</status></presence>")
+    seen = bob.expect(lambda e: e.get("from") == alice.jid, "unavailable presence")
+    require(seen.get("type") == "unavailable", f"unavailable presence of {alice.jid} and nothing else", seen)
+
+
+@RFC.should("11.6", "4.9.3.22", says="The error for bytes that are no UTF-8 is unsupported-encoding.")
+@pytest.mark.parametrize(
+    "text", [pytest.param(BROKEN["latin-1"], id="latin-1"), pytest.param(b"\x80", id="lone-byte")]
+)
+def test_broken_utf8_is_named(connect: Connect, text: bytes) -> None:
+    session = connect(Stage.SECURED)
+    session.send_raw(b"<message><body>" + text + b"</body></message>")
+    expect_refusal(session, "unsupported-encoding")
+
+
+def declared(name: str, domain: str) -> bytes:
+    return header(to=domain, declaration=f"<?xml version='1.0' encoding='{name}'?>").encode()
+
+
+@RFC.must(
+    "11.6",
+    "4.9.1.2",
+    says="A stream that is declared to be of another encoding is refused with a stream error.",
+)
+@pytest.mark.parametrize("name", ["ISO-8859-1", "UTF-16", "x-stanzalab"])
+def test_other_declared_encoding_is_refused(connect: Connect, cell: Cell, name: str) -> None:
+    refused_header(connect(Stage.CONNECTED), declared(name, cell.domain))
+
+
+@RFC.must("11.6", "4.9.1.2", says="A stream that is UTF-16 is refused with a stream error.")
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("mark", [pytest.param("\ufeff", id="marked"), pytest.param("", id="unmarked")])
+def test_utf16_is_refused(connect: Connect, cell: Cell, encoding: str, mark: str) -> None:
+    text = mark + header(to=cell.domain, declaration="<?xml version='1.0' encoding='UTF-16'?>")
+    refused_header(connect(Stage.CONNECTED), text.encode(encoding))
+
+
+@RFC.should("11.6", "4.9.3.22", says="The error for another encoding is unsupported-encoding.")
+@pytest.mark.parametrize("name", ["ISO-8859-1", "UTF-16"])
+def test_other_encoding_is_named(connect: Connect, cell: Cell, name: str) -> None:
+    refused_header(connect(Stage.CONNECTED), declared(name, cell.domain), "unsupported-encoding")
+
+
+TEXTS = {
+    "two-bytes": "Grüezi, Ελλάδα",
+    "three-bytes": "日本語 €",
+    "four-bytes": "\U0001f600 \U00020bb7",
+    "combining": "e\u0301 \u0301",
+    "first-and-last": "\t\n\x20\x7e\x7f\u0080\u07ff\u0800\ud7ff\ue000\ufffd\U00010000\U0010fffd",
+}
+
+
+@RFC.must("11.6", says="Every character of Unicode that XML allows is delivered as it was sent.")
+@pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in TEXTS.items()])
+def test_unicode_is_delivered(alice: Session, bob: Session, text: str) -> None:
+    value = text.strip()  # white space in attributes is normalised
+    message = deliver(
+        alice,
+        bob,
+        f"<message to='{bob.jid}' type='chat' id='{new_id()}'><body>{text}</body>"
+        f"<unheard-of xmlns='urn:stanzalab:0' attribute='{value}'/></message>",
+    )
+    require_equal(message.get("from"), alice.jid, "'from' of the message")
+    require_equal(message.findtext("{*}body"), text, "body of the message")
+    payload = message.find("{urn:stanzalab:0}unheard-of")
+    require_equal(None if payload is None else payload.get("attribute"), value, "attribute of the payload")
+
+
+@RFC.must(
+    "11.6",
+    says="U+FEFF is a zero width no-break space wherever it stands: it is delivered, not taken for a mark.",
+)
+def test_byte_order_mark_inside_is_a_character(alice: Session, bob: Session) -> None:
+    message = deliver(
+        alice,
+        bob,
+        f"<message to='{bob.jid}' type='chat' id='{new_id()}'><body>\ufeffone\ufefftwo\ufeff</body></message>",
+    )
+    require_equal(message.get("from"), alice.jid, "'from' of the message")
+    require_equal(message.findtext("{*}body"), "\ufeffone\ufefftwo\ufeff", "body of the message")
+
+
+@RFC.must(
+    "11.6", "11.3", says="Where the bytes are cut on their way does not matter, not even within a character."
+)
+def test_bytes_may_come_one_by_one(alice: Session, bob: Session) -> None:
+    identifier = new_id()
+    stanza = (
+        f"<message to='{bob.jid}' type='chat' id='{identifier}'><body>\U0001f600 &amp; €ü</body></message>"
+    )
+    for byte in stanza.encode():
+        alice.send_raw(bytes([byte]))
+    message = bob.expect(identifier)
+    require_equal(message.get("from"), alice.jid, "'from' of the message")
+    require_equal(message.findtext("{*}body"), "\U0001f600 & €ü", "body of the message")
