@@ -112,13 +112,14 @@ def test_caps_node_is_described(connect: Connect) -> None:
 @CAPABILITIES.should_not("6.2", says="The caps node is no item: disco#items does not list it.")
 def test_caps_node_is_no_item(connect: Connect) -> None:
     alice = logged_in(connect)
+    node = caps_node(alice)
     reply = alice.iq("get", f"<query xmlns='{DISCO_ITEMS}'/>", to=alice.domain)
     require_result(reply)
     require_equal(reply.get("from"), alice.domain, "from")
     query = reply.find("items:query", NS)
     require(query is not None, "a disco#items query", reply)
     listed = [item.get("node") for item in reply.iterfind("items:query/items:item", NS)]
-    require(caps_node(alice) not in listed, f"no item with the node {caps_node(alice)}", reply)
+    require(node not in listed, f"no item with the node {node}", reply)
 
 
 @CAPABILITIES.must("6.3", says="A server that offers caps says in its stream header who it is, in 'from'.")
@@ -280,7 +281,9 @@ def test_hash_function_is_heeded(connect: Connect, algorithm: str) -> None:
     notified(client, alice, NODE, "one")
 
 
-@CAPABILITIES.must_not("5.4", "9.3", says="An answer that does not hash to its ver is not kept for others with that ver.")
+@CAPABILITIES.must_not(
+    "5.4", "9.3", says="An answer that does not hash to its ver is not kept for others with that ver."
+)
 def test_cache_is_not_poisoned(connect: Connect) -> None:
     alice, bob = owner_and_contact(connect)
     honest = Client(bob, NODE, PROBE)

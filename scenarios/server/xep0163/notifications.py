@@ -37,9 +37,10 @@ def _contact_with_two_resources(connect: Connect) -> tuple[Session, Session, Ses
 
 
 def _owner_with_two_more(connect: Connect) -> tuple[Session, tuple[Session, Session]]:
-    """An owner, and two more sessions of the account, none of them available."""
+    """An owner, available, and two more sessions of the account, not available."""
     account = connect.account()
     alice = owner(connect, account=account)
+    appear(alice)
     return alice, (connect(account=account, label="second"), connect(account=account, label="third"))
 
 
@@ -108,6 +109,20 @@ def test_unavailable_owner_publishes(connect: Connect) -> None:
     disappear(alice)
     published(alice, NODE, "one")
     notified(client, alice, NODE, "one")
+
+
+@PEP.must("4.3.3", "3", says="What a resource publishes that never was available is told to contacts, too.")
+def test_resource_without_presence_publishes(connect: Connect) -> None:
+    account = connect.account()
+    alice, bob = owner(connect, account=account), connect(label="bob")
+    befriend(alice, bob)
+    appear(alice)
+    client = Client(bob, NODE, PROBE)
+    client.appear()
+    reach(alice, client)
+    silent = connect(account=account, label="alice without presence")
+    published(silent, NODE, "one", item="silent")
+    notified(client, silent, NODE, "one", item="silent")
 
 
 @PEP.must("4.3.2", says="Each resource of a contact that asks for the node is told, at its full JID.")
