@@ -140,7 +140,7 @@ def exchange(
     raise Refused("invalid-mechanism")
 
 
-def bindings(tls: ssl.SSLObject, certificate: bytes) -> dict[str, bytes]:
+def bindings(tls: ssl.SSLObject | ssl.SSLSocket, certificate: bytes) -> dict[str, bytes]:
     """The channel bindings of a connection (RFC 5929): `tls-unique` only below TLS 1.3."""
     digest = hashes.Hash(x509.load_der_x509_certificate(certificate).signature_hash_algorithm or hashes.SHA256())
     digest.update(certificate)

@@ -81,6 +81,7 @@ class Scram:
             [name], account.localpart, account.password, channel_binding=binding if "PLUS" in name else None
         )
         self._step = 0
+        self._proved = False
 
     def initial(self) -> bytes:
         return str(self._client.get_client_first()).encode()
@@ -95,12 +96,13 @@ class Scram:
         return b""
 
     def finish(self, data: bytes | None) -> None:
-        if self._step > 1 and not data:
+        if self._proved and not data:
             return
         if not data:
             raise PeerError("the server sent no proof that it knows the password (RFC 5802 §5)")
         with _peer_errors():
             self._client.set_server_final(data.decode())
+        self._proved = True
 
 
 class _peer_errors:  # noqa: N801 - reads as a statement: `with _peer_errors():`
@@ -137,8 +139,11 @@ def mechanism(name: str, account: Account, *, tls: ssl.SSLSocket | None = None, 
         return Plain(account, authzid=authzid)
     if name == "EXTERNAL":
         return External(authzid=authzid)
-    if name.startswith("SCRAM-SHA-"):
-        return Scram(name, account, binding=channel_binding(tls) if tls and "PLUS" in name else None)
+    if name.startswith("SCRAM-SHA"):
+        try:
+            return Scram(name, account, binding=channel_binding(tls) if tls and "PLUS" in name else None)
+        except ScramException as error:
+            raise UsageError(f"{name} cannot be played here", cause=str(error)) from error
     raise UsageError(f"the lab plays no SASL mechanism {name}", hint=f"known: EXTERNAL, {', '.join(PREFERENCE)}")
 
 
