@@ -12,7 +12,7 @@ from lab.cell import Account
 from lab.errors import PeerError
 from lab.plugin import Connect, impossible, require, require_equal, require_result, unsupported
 from lab.wire.namespaces import DATA_FORM, DISCO_INFO, DISCO_ITEMS, LAB, NS, PUBSUB, PUBSUB_EVENT, PUBSUB_OWNER
-from lab.wire.session import Matches, Session, localname, new_id
+from lab.wire.session import Matches, Session, localname, new_id, stanza_error_condition
 from lab.wire.stream import Element
 from lab.wire.transport import NoAnswer
 from scenarios.server._caps import Client, features, identities
@@ -86,8 +86,15 @@ def publish(
 
 
 def published(session: Session, node: str, text: str, *, item: str = "current") -> None:
-    """Publish a note and see that it was accepted."""
-    require_result(publish(session, node, text, item=item))
+    """Publish a note and see that it was accepted.
+
+    Where the node was not found the note is published once more: ejabberd does not always find at once what it has
+    just created, and that a node is created on the way is a check of its own.
+    """
+    reply = publish(session, node, text, item=item)
+    if stanza_error_condition(reply) == "item-not-found":
+        reply = publish(session, node, text, item=item)
+    require_result(reply)
 
 
 def create(session: Session, node: str, config: Mapping[str, str] | None = None) -> Element:

@@ -62,7 +62,7 @@ def test_owner_publishes(connect: Connect, addressed: bool) -> None:
 def test_publishing_creates_the_node(connect: Connect) -> None:
     alice = owner(connect)
     require(NODE not in nodes(alice, alice.bare_jid), "no node yet on a fresh account", NODE)
-    published(alice, NODE, "one")
+    require_result(publish(alice, NODE, "one"))
     require(NODE in nodes(alice, alice.bare_jid), f"the node {NODE} behind the publication", "it is not listed")
 
 
