@@ -411,3 +411,32 @@ class KeepsStreamAfterError(Behaviour):
 
     def on_error(self, connection: Connection, error: str) -> None:
         connection.send(error)
+
+
+class NoCloseNotify(Behaviour):
+    """Ends the TCP connection under TLS without close_notify."""
+
+    def drop(self, connection: Connection) -> None:
+        connection.transport.abort()
+
+
+class NoXmlDeclaration(Behaviour):
+    """Sends no XML declaration before its stream header."""
+
+    def send(self, connection: Connection, data: bytes) -> None:
+        connection.write(data.replace(b"<?xml version='1.0'?>", b""))
+
+
+class DeclaresStandalone(Behaviour):
+    """Sends an XML declaration with a standalone document declaration."""
+
+    def send(self, connection: Connection, data: bytes) -> None:
+        connection.write(data.replace(b"<?xml version='1.0'?>", b"<?xml version='1.0' standalone='yes'?>"))
+
+
+class BoundlessAppetite(Behaviour):
+    """Takes data without end: whatever comes in large pieces is swallowed."""
+
+    def on_data(self, connection: Connection, data: bytes) -> None:
+        if len(data) < 4096:
+            connection.take(data)

@@ -465,3 +465,40 @@ def _(connect: Connect) -> None:
     session.send("<message from='somebody@else.test'/>")
     session.expect_stream_error("invalid-from")
     session.sentinel()
+
+
+@proves("no-close-notify")
+def _(connect: Connect) -> None:
+    session = connect()
+    session.send("</stream:stream>")
+    session.expect_closed()
+    tls = session.transport.secured()
+    setattr(tls, "suppress_ragged_eofs", False)  # noqa: B010 - typeshed does not know it
+    with pytest.raises(ssl.SSLEOFError):
+        tls.recv(1)
+
+
+def opening(connect: Connect) -> bytes:
+    session = connect(Stage.CONNECTED)
+    session.send(header(to=session.domain))
+    return session.transport.receive(timeout=PATIENCE)
+
+
+@proves("no-xml-declaration")
+def _(connect: Connect) -> None:
+    assert opening(connect).startswith(b"<stream:stream")
+
+
+@proves("declares-standalone")
+def _(connect: Connect) -> None:
+    assert opening(connect).startswith(b"<?xml version='1.0' standalone='yes'?>")
+
+
+@proves("boundless-appetite")
+def _(connect: Connect) -> None:
+    session = connect(Stage.OPENED)
+    session.send("<message><body>")
+    for _ in range(64):
+        session.send("x" * 16384)
+    with pytest.raises(NoAnswer):
+        session.next_event(timeout=SHORT)

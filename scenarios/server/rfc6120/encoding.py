@@ -131,11 +131,10 @@ def test_byte_order_mark_inside_is_a_character(alice: Session, bob: Session) -> 
 )
 def test_bytes_may_come_one_by_one(alice: Session, bob: Session) -> None:
     identifier = new_id()
-    stanza = (
-        f"<message to='{bob.jid}' type='chat' id='{identifier}'><body>\U0001f600 &amp; €ü</body></message>"
-    )
-    for byte in stanza.encode():
+    alice.send(f"<message to='{bob.jid}' type='chat' id='{identifier}'><body>")
+    for byte in "\U0001f600 &amp; €ü</body>".encode():
         alice.send_raw(bytes([byte]))
+    alice.send("</message>")
     message = bob.expect(identifier)
     require_equal(message.get("from"), alice.jid, "'from' of the message")
     require_equal(message.findtext("{*}body"), "\U0001f600 & €ü", "body of the message")
