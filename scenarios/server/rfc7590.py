@@ -189,7 +189,6 @@ def test_wrong_password_is_refused(connect: Connect) -> None:
     if "PLAIN" not in offered(session):
         unsupported("the SASL mechanism PLAIN")
     require_failure(auth(session, "PLAIN", plain(account, password="wrong")), "not-authorized")
-    log_in(session, account)
 
 
 @RFC.must("3.4", says="The server authenticates its clients: who has not, binds no resource and reaches nobody.")

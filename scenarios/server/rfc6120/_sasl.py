@@ -118,9 +118,9 @@ def offered(session: Session) -> list[str]:
     return negotiation.mechanisms(session.features) if session.features is not None else []
 
 
-def log_in(session: Session, account: Account) -> None:
+def log_in(session: Session, account: Account, mechanism: str | None = None) -> None:
     """Show that the stream is still good: authenticate rightly on it, bind, and name the session."""
-    negotiation.authenticate(session, account)
+    negotiation.authenticate(session, account, mechanism)
     negotiation.open_stream(session)
     bound = negotiation.bind(session)
     require(bound.startswith(f"{account.jid}/"), f"a resource of {account.jid}", f"bound as {bound}")

@@ -178,12 +178,20 @@ def test_resource_is_normalised(connect: Connect, submitted: str, canonical: str
     require_equal(ascii(resource), ascii(canonical), "the resourcepart")
 
 
+def appear(session: Session) -> None:
+    """Make a resource available, and wait until the server has taken note."""
+    session.send("<presence/>")
+    session.sentinel()
+
+
 @RFC.should("7.1", says="An account can have several connected resources at once, and each gets its own stanzas.")
 def test_several_resources_at_once(connect: Connect) -> None:
     account = connect.account()
     one = connect(account=account, resource="one", label="one")
     two = connect(account=account, resource="two", label="two")
     require(one.jid != two.jid, "two full JIDs", one.jid)
+    appear(one)
+    appear(two)
     for recipient, sender in ((one, two), (two, one)):
         mark = new_id()
         sender.send(f"<message to='{recipient.jid}' id='{mark}' type='chat'><body>{mark}</body></message>")
@@ -231,6 +239,7 @@ def test_full_jid_belongs_to_one_stream(connect: Connect) -> None:
     answer = bind_iq(newcomer, "balcony")
     owner = newcomer if answer.get("type") == "result" and bound_jid(answer) == holder.jid else holder
     owner.jid = holder.jid
+    appear(owner)
     other = connect(label="other")
     mark = new_id()
     other.send(f"<message to='{owner.jid}' id='{mark}' type='chat'><body>{mark}</body></message>")
@@ -299,6 +308,8 @@ def test_no_binding_before_authentication(connect: Connect) -> None:
     except StreamFailed as error:
         require_equal(error.condition, "not-authorized", "the stream error")
         return
+    except (StreamEnded, ConnectionLost):
+        return  # nothing is bound on a stream that is over
     require_error(answer, "not-authorized", "not-allowed", "unexpected-request", "service-unavailable", "forbidden")
 
 

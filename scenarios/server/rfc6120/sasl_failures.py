@@ -6,6 +6,7 @@ takes that beside the condition that fits best, unless the requirement fixes the
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from secrets import token_hex
 
@@ -14,9 +15,9 @@ import pytest
 from lab.cell import Account
 from lab.plugin import Connect, Specification, Stage, impossible, require, require_equal, unsupported
 from lab.wire.namespaces import SASL
-from lab.wire.session import Session, StreamEnded, StreamFailed, show
+from lab.wire.session import NoAnswer, Session, StreamEnded, StreamFailed, show
 from lab.wire.stream import Element
-from lab.wire.transport import ConnectionLost
+from lab.wire.transport import ConnectionLost, client_context
 from scenarios.server.rfc6120._sasl import (
     Scram,
     auth,
@@ -85,16 +86,18 @@ def looks(answer: Element) -> str:
     return show(answer) if is_sasl(answer, "failure") else str(answer.tag)
 
 
-@RFC.must(
-    "6.4.5",
-    "6.4.3",
-    says="The stream outlives a failure: on it, the client can authenticate rightly at once.",
+@RFC.should(
+    "6.4.5", "6.4.3", says="The stream outlives a failure: on it, the client can authenticate rightly."
 )
-def test_stream_outlives_a_failure(connect: Connect) -> None:
+@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-1-PLUS"])
+def test_stream_outlives_a_failure(connect: Connect, mechanism: str) -> None:
     account = connect.account()
-    session = secured(connect, offers="PLAIN")
+    context = client_context(connect.cell.ca, maximum=ssl.TLSVersion.TLSv1_2)  # with which we can bind the channel
+    session = connect(Stage.SECURED, context=context)
+    if not {mechanism, "PLAIN"} <= set(offered(session)):
+        unsupported(f"both PLAIN and {mechanism}")
     require_failure(auth(session, "PLAIN", plain(account, password="wrong")))
-    log_in(session, account)
+    log_in(session, account, mechanism)
 
 
 @RFC.should("6.4.5", says="At least two retries are allowed: the right password still works behind two wrong ones.")
@@ -131,16 +134,19 @@ def test_retries_are_limited(connect: Connect) -> None:
 def test_too_many_retries_end_in_a_stream_error(connect: Connect) -> None:
     account = connect.account()
     session = secured(connect, offers="PLAIN")
-    try:
-        for _ in range(30):
+    require_failure(auth(session, "PLAIN", plain(account, password="wrong")))
+    for retries in range(30):
+        try:
             require_failure(auth(session, "PLAIN", plain(account, password="wrong")))
-    except StreamFailed as error:
-        fits = error.condition in {"policy-violation", "not-authorized"}
-        require(fits, "policy-violation, or not-authorized", error.element)
-        return
-    except (StreamEnded, ConnectionLost) as error:
-        error.expected = "a stream error before the end"
-        raise
+        except StreamFailed as error:
+            fits = error.condition in {"policy-violation", "not-authorized"}
+            require(fits, "policy-violation, or not-authorized", error.element)
+            return
+        except (StreamEnded, ConnectionLost) as error:
+            if retries == 0:
+                impossible("there are no retries here: see rfc-6120/two-retries-are-allowed")
+            error.expected = "a stream error before the end"
+            raise
     impossible("retries without end are answered here: see rfc-6120/retries-are-limited")
 
 
@@ -194,12 +200,11 @@ def test_pad_inside_base64_is_rejected(connect: Connect, spoil: Callable[[str], 
 
 
 def require_incorrect_encoding(connect: Connect, spoil: Callable[[str], str]) -> None:
-    """Right credentials in wrong base64 are refused, and in right base64 let in on the same stream."""
+    """Right credentials in wrong base64 are refused: who reads around it would let them in."""
     account = connect.account()
     session = secured(connect, offers="PLAIN")
     answer = auth(session, "PLAIN", spoil(plain(account)))
     require_failure(answer, "incorrect-encoding", "malformed-request", GENERIC)
-    log_in(session, account)
 
 
 @RFC.must("6.5", "13.9.1", "6.4.5", says="A response that is no base64 fails the handshake: <incorrect-encoding/>.")
@@ -208,7 +213,6 @@ def test_response_that_is_no_base64_fails(connect: Connect) -> None:
     session = secured(connect, offers="SCRAM-SHA-1")
     challenge(auth(session, "SCRAM-SHA-1", Scram(account).first()))
     require_failure(respond(session, "!!!!"), "incorrect-encoding", "malformed-request", GENERIC)
-    log_in(session, account)
 
 
 @RFC.must("6.3.8", "6.5", says="An authorization identity that the client may not assume is an <invalid-authzid/>.")
@@ -244,10 +248,8 @@ def as_another(session: Session, mechanism: str, account: Account, authzid: str)
 
 @RFC.must("6.4.5", "6.5", says="A mechanism that the server does not know is answered by <invalid-mechanism/>.")
 def test_unknown_mechanism_is_invalid(connect: Connect) -> None:
-    account = connect.account()
     session = connect(Stage.SECURED)
     require_failure(auth(session, "X-STANZALAB", base64("data")), "invalid-mechanism")
-    log_in(session, account)
 
 
 @RFC.must(
@@ -286,7 +288,6 @@ def test_auth_without_mechanism_fails(connect: Connect, attribute: str) -> None:
 def test_malformed_message_fails(connect: Connect, mechanism: str, content: str) -> None:
     session = secured(connect, offers=mechanism)
     require_failure(auth(session, mechanism, content), "malformed-request", "incorrect-encoding", GENERIC)
-    log_in(session, connect.account())
 
 
 @RFC.must(
@@ -311,6 +312,8 @@ def test_response_without_handshake_fails(connect: Connect) -> None:
     except StreamFailed as error:
         require(error.condition != "no defined condition", "a failure, or a stream error", error.element)
         return
+    except (StreamEnded, NoAnswer):
+        return  # how to answer what must not be sent is not said
     require_failure(answer)
 
 

@@ -21,7 +21,6 @@ from scenarios.server.rfc6120._sasl import (
     challenge,
     decode,
     is_sasl,
-    log_in,
     offered,
     require_failure,
     require_success,
@@ -99,7 +98,6 @@ def test_scram_with_another_nonce_fails(connect: Connect) -> None:
     scram = Scram(account)
     first = challenge(auth(session, MECHANISM, scram.first()))
     require_failure(respond(session, scram.final(first, nonce=f"{scram.nonce}stale")))
-    log_in(session, account)
 
 
 @RFC.should("13.9.4", "6.4.3", says="A SCRAM response that repeats another header than the server has read fails.")
@@ -110,7 +108,6 @@ def test_scram_with_another_header_fails(connect: Connect) -> None:
     scram = Scram(account)
     first = challenge(auth(session, MECHANISM, scram.first()))
     require_failure(respond(session, scram.final(first, gs2="y,,")))
-    log_in(session, account)
 
 
 @RFC.must("6.4.3", "6.4.5", says="A SCRAM response that was right once is no good in a second handshake.")
@@ -151,7 +148,6 @@ def test_channel_binding_of_another_connection_is_refused(connect: Connect) -> N
     session, name, data = bindable(connect)
     scram = Scram(account, gs2=f"p={name},,", binding=bytes(byte ^ 0xFF for byte in data))
     require_failure(respond(session, scram.final(challenge(auth(session, PLUS, scram.first())))))
-    log_in(session, account)
 
 
 @RFC.must("6.4.3", "13.9.4", says="SCRAM-SHA-1-PLUS with a type of binding that nobody knows is refused.")
@@ -163,7 +159,6 @@ def test_unknown_channel_binding_is_refused(connect: Connect) -> None:
     if is_sasl(answer, "challenge"):
         answer = respond(session, scram.final(challenge(answer)))
     require_failure(answer)
-    log_in(session, account)
 
 
 @RFC.must(
