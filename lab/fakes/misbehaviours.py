@@ -310,6 +310,9 @@ class EchoesAnyHello(Behaviour):
         if connection not in self._proceeding:
             super().on_data(connection, data)
             return
+        if data[0] & 0x80:  # SSL 2.0, in which a hello has another form
+            connection.write(b"\x80\x0b\4" + bytes(2) + b"\0\2" + bytes(6))
+            return
         version, rest = data[9:11], data[44 + data[43] :]
         suite, compression = rest[2:4], rest[2 + int.from_bytes(rest[:2]) + 1 :][:1]
         body = version + bytes(32) + b"\0" + suite + compression

@@ -309,3 +309,13 @@ def test_client_certificate_is_requested(connect: Connect) -> None:
         impossible(f"no TLS 1.2, in which the request can be read: {answer}")
     asked = CERTIFICATE_REQUEST in answer.messages
     require(asked, "a CertificateRequest in the handshake", f"handshake messages {answer.messages}")
+
+
+@RFC.must_not("13.9.5", says="SSL 2.0 is not used: a hello of that version is answered by no hello of its kind.")
+@proved_by("echoes-any-hello")
+def test_ssl_2_0_is_refused(connect: Connect) -> None:
+    session = at_the_handshake(connect, "c2s")
+    # CLIENT-HELLO: version 0.2, three suites of three bytes, no session, a challenge of 16 bytes.
+    session.send_raw(b"\x80\x22\x01\x00\x02\x00\x09\x00\x00\x00\x10" + b"\x01\0\x80\x03\0\x80\x07\0\xc0" + bytes(16))
+    came, _ = rest_of(session)
+    require(not (len(came) > 2 and came[0] & 0x80 and came[2] == 4), "no SERVER-HELLO of SSL 2.0", repr(came))
