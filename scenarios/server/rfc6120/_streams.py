@@ -74,6 +74,12 @@ def before_header(connect: Connect, where: Where, account: Account | None = None
     return session
 
 
+def next_header(session: Session, *, attributes: str = "", lang: str | None = "en") -> str:
+    """The header that is due; on a restart without an XML declaration, which has a check of its own."""
+    declaration = "" if session.header else "<?xml version='1.0'?>"
+    return header(to=session.domain, lang=lang, attributes=attributes, declaration=declaration)
+
+
 def open_with(session: Session, text: str | bytes) -> StreamOpened:
     """Send a stream header, as written, and answer the one that comes back."""
     session.stream.restart()
@@ -180,6 +186,7 @@ __all__ = [
     "expect_refusal",
     "header",
     "introduce",
+    "next_header",
     "open_with",
     "refused_at_once",
     "refused_header",

@@ -18,6 +18,7 @@ from scenarios.server.rfc6120._streams import (
     before_header,
     everywhere,
     expect_features,
+    next_header,
     open_with,
 )
 
@@ -30,9 +31,9 @@ RFC = Specification("RFC 6120")
     says="Features follow each response header, each in a namespace of its own, fit for the moment.",
 )
 @everywhere
-def test_features_follow_the_header(connect: Connect, cell: Cell, where: Where) -> None:
+def test_features_follow_the_header(connect: Connect, where: Where) -> None:
     session = before_header(connect, where)
-    open_with(session, header(to=cell.domain))
+    open_with(session, next_header(session))
     features = expect_features(session)
     for feature in features:
         namespace = etree.QName(feature).namespace
@@ -50,13 +51,13 @@ def test_features_follow_the_header(connect: Connect, cell: Cell, where: Where) 
 )
 def test_restart_makes_a_new_stream(connect: Connect, cell: Cell) -> None:
     session = connect(Stage.CONNECTED)
-    ids = [open_with(session, header(to=cell.domain)).get("id")]
+    ids = [open_with(session, next_header(session)).get("id")]
     expect_features(session)
     starttls(session, client_context(cell.ca))
-    ids.append(open_with(session, header(to=cell.domain)).get("id"))
+    ids.append(open_with(session, next_header(session)).get("id"))
     expect_features(session)
     authenticate(session, connect.account())
-    ids.append(open_with(session, header(to=cell.domain)).get("id"))
+    ids.append(open_with(session, next_header(session)).get("id"))
     expect_features(session)
     require(all(ids) and len(set(ids)) == 3, "three streams with three ids", ", ".join(map(str, ids)))
 
@@ -92,7 +93,7 @@ def test_jid_is_account_and_resource(connect: Connect, bob: Session) -> None:
 @pytest.mark.parametrize(
     "mechanism", [pytest.param("PLAIN", id="plain"), pytest.param("SCRAM-SHA-1", id="scram")]
 )
-def test_jid_is_canonical(connect: Connect, cell: Cell, mechanism: str) -> None:
+def test_jid_is_canonical(connect: Connect, mechanism: str) -> None:
     account = connect.account()
     session = connect(Stage.SECURED)
     if session.features is None or mechanism not in mechanisms(session.features):
@@ -102,6 +103,6 @@ def test_jid_is_canonical(connect: Connect, cell: Cell, mechanism: str) -> None:
         authenticate(session, shouted, mechanism)
     except PeerError as error:
         impossible(f"the server lets nobody in by a name in capitals ({error.message})")
-    open_with(session, header(to=cell.domain))
+    open_with(session, next_header(session))
     expect_features(session)
     require_equal(bind(session).partition("/")[0], account.jid, "bare JID")

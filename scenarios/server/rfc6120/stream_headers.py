@@ -21,6 +21,7 @@ from scenarios.server.rfc6120._streams import (
     bound_with,
     everywhere,
     expect_features,
+    next_header,
     open_with,
 )
 
@@ -33,9 +34,9 @@ UNKNOWN_LANGUAGE = "qxz-x-stanzalab"
 
 @RFC.must("4.8.2", "4.1", says="The response stream's content namespace is the initial stream's.")
 @everywhere
-def test_response_header_has_the_same_content_namespace(connect: Connect, cell: Cell, where: Where) -> None:
+def test_response_header_has_the_same_content_namespace(connect: Connect, where: Where) -> None:
     session = before_header(connect, where)
-    answer = open_with(session, header(to=cell.domain))
+    answer = open_with(session, next_header(session))
     require_equal(answer.content_namespace, CLIENT, "content namespace")
 
 
@@ -43,7 +44,7 @@ def test_response_header_has_the_same_content_namespace(connect: Connect, cell: 
 @everywhere
 def test_response_header_says_from(connect: Connect, cell: Cell, where: Where) -> None:
     session = before_header(connect, where)
-    answer = open_with(session, header(to=cell.domain))
+    answer = open_with(session, next_header(session))
     endpoint = cell.endpoint("c2s")
     names = {cell.domain, endpoint.host if endpoint else cell.domain}
     require(answer.get("from") in names, f"from={cell.domain!r} on the response header", show(answer.element))
@@ -53,27 +54,27 @@ def test_response_header_says_from(connect: Connect, cell: Cell, where: Where) -
     "4.7.2", says="A client that says who it is ('from') finds its bare JID in the response header's 'to'."
 )
 @everywhere
-def test_response_header_says_to_whom(connect: Connect, cell: Cell, where: Where) -> None:
+def test_response_header_says_to_whom(connect: Connect, where: Where) -> None:
     account = connect.account()
     session = before_header(connect, where, account)
-    answer = open_with(session, header(to=cell.domain, attributes=f"from='{account.jid}'"))
+    answer = open_with(session, next_header(session, attributes=f"from='{account.jid}'"))
     require_equal(answer.get("to"), account.jid, "'to' of the response header")
 
 
 @RFC.must_not("4.7.2", says="A response header has no 'to' where the client's had no 'from'.")
 @everywhere
-def test_response_header_has_no_to_for_an_unnamed_client(connect: Connect, cell: Cell, where: Where) -> None:
+def test_response_header_has_no_to_for_an_unnamed_client(connect: Connect, where: Where) -> None:
     session = before_header(connect, where)
-    answer = open_with(session, header(to=cell.domain))
+    answer = open_with(session, next_header(session))
     require_equal(answer.get("to"), None, "'to' of the response header")
     expect_features(session)
 
 
 @RFC.must("4.7.3", says="A response header bears an 'id', made by the server.")
 @everywhere
-def test_response_header_has_an_id(connect: Connect, cell: Cell, where: Where) -> None:
+def test_response_header_has_an_id(connect: Connect, where: Where) -> None:
     session = before_header(connect, where)
-    answer = open_with(session, header(to=cell.domain))
+    answer = open_with(session, next_header(session))
     require(answer.get("id"), "a stream id", show(answer.element))
 
 
@@ -116,9 +117,9 @@ def test_client_stream_id_is_ignored(connect: Connect, cell: Cell) -> None:
 
 @RFC.must("4.7.4", says="A response header bears 'xml:lang', a language tag.")
 @everywhere
-def test_response_header_has_a_language(connect: Connect, cell: Cell, where: Where) -> None:
+def test_response_header_has_a_language(connect: Connect, where: Where) -> None:
     session = before_header(connect, where)
-    answer = open_with(session, header(to=cell.domain, lang="de-CH"))
+    answer = open_with(session, next_header(session, lang="de-CH"))
     seen = answer.get(XML_LANG) or ""
     require(
         LANGUAGE_TAG.match(seen), "xml:lang with a language tag on the response header", show(answer.element)
@@ -140,12 +141,10 @@ def test_unknown_language_falls_back_to_the_default(connect: Connect, cell: Cell
     require_equal(answer.get(XML_LANG), default, "xml:lang of the response header")
 
 
-@RFC.should(
-    "4.7.4", says="A stanza without xml:lang is delivered with the language of its sender's stream."
-)
+@RFC.should("4.7.4", says="A stanza without xml:lang is delivered with the language of its sender's stream.")
 def test_stream_language_is_put_on_stanzas(connect: Connect, cell: Cell) -> None:
     bob = connect(label="bob")
-    alice = bound_with(connect, header(to=cell.domain, lang="de-CH"))
+    alice = bound_with(connect, header(to=cell.domain, lang="de-CH", declaration=""))
     alice.send(f"<message to='{bob.jid}' type='chat' id='lang1'><body>Grüezi</body></message>")
     message = bob.expect("lang1")
     require(
@@ -159,7 +158,7 @@ def test_stream_language_is_put_on_stanzas(connect: Connect, cell: Cell) -> None
 @RFC.must_not("4.7.4", says="The server changes or removes no xml:lang that a stanza bears itself.")
 def test_stanza_language_stays(connect: Connect, cell: Cell) -> None:
     bob = connect(label="bob")
-    alice = bound_with(connect, header(to=cell.domain, lang="de-CH"))
+    alice = bound_with(connect, header(to=cell.domain, lang="de-CH", declaration=""))
     alice.send(
         f"<message to='{bob.jid}' type='chat' id='lang2' xml:lang='fr-CA'>"
         f"<body>Bonjour</body><body xml:lang='nn'>Hei</body></message>"
@@ -228,5 +227,18 @@ def test_equivalent_header_is_accepted(
     session = connect(Stage.CONNECTED)
     text = header(to=cell.domain, lang=None, attributes=attributes, declaration=declaration)
     answer = open_with(session, text)
+    require_equal(answer.get("version"), "1.0", "version of the response header")
+    expect_features(session)
+
+
+@RFC.may(
+    "4.3.3",
+    "11.5",
+    says="A client may, and should, send an XML declaration with each header that restarts the stream.",
+)
+@pytest.mark.parametrize("where", [pytest.param(w, id=w.value) for w in (Where.AFTER_TLS, Where.AFTER_SASL)])
+def test_declaration_on_a_restart_is_accepted(connect: Connect, cell: Cell, where: Where) -> None:
+    session = before_header(connect, where)
+    answer = open_with(session, header(to=cell.domain))
     require_equal(answer.get("version"), "1.0", "version of the response header")
     expect_features(session)

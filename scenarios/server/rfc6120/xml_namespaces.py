@@ -78,7 +78,9 @@ def test_prefix_declared_by_the_stanza(alice: Session, bob: Session, payload: st
 )
 def test_prefix_declared_by_the_stream(connect: Connect, cell: Cell, bob: Session) -> None:
     identifier = new_id()
-    alice = bound_with(connect, header(to=cell.domain, attributes="xmlns:p='urn:stanzalab:0'"))
+    alice = bound_with(
+        connect, header(to=cell.domain, attributes="xmlns:p='urn:stanzalab:0'", declaration="")
+    )
     alice.send(f"<message to='{bob.jid}' type='chat' id='{identifier}'><body>Hello</body><p:x/></message>")
     try:
         alice.sentinel(bob)
