@@ -28,7 +28,7 @@ from lab.subjects import Subject
 from lab.survey import survey
 from lab.verdict import Check, Outcome
 
-PATIENCE = 0.75  # seconds: most damages end in waiting for what was damaged
+PATIENCE = 2.0  # seconds, before a damage is done
 PROOF = "prove.json"
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from lab.cell import Cell
 from lab.errors import PeerError
-from lab.plugin.connections import Accounts
+from lab.plugin.accounts import Accounts
 from lab.wire import negotiation
 from lab.wire.namespaces import DISCO_INFO, NS
 from lab.wire.negotiation import Stage

@@ -1,4 +1,4 @@
-"""The fixtures of checks: fresh accounts, sessions brought up to a stage, components, and their trace.
+"""The fixtures of checks: sessions brought up to a stage, components, and their trace.
 
 Whatever a check opens is closed behind it. Sessions handed out are under the eye of `make prove`; the traffic
 that brings them up is not.
@@ -6,88 +6,23 @@ that brings them up is not.
 
 from __future__ import annotations
 
-import os
 import ssl
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from secrets import token_hex
 
 import pytest
 
 from lab import cell as cells
 from lab.cell import Account, Cell, Transport
-from lab.errors import MachineError, PeerError, UsageError
+from lab.errors import UsageError
+from lab.plugin.accounts import Accounts, Comeback
 from lab.plugin.judge import impossible
 from lab.wire import component, negotiation
 from lab.wire.negotiation import Stage
 from lab.wire.session import Session
 from lab.wire.trace import Trace
 
-CELL = pytest.StashKey[Cell]()
 TRACE = pytest.StashKey[Trace]()
-
-
-class Accounts:
-    """Makes fresh accounts the way the cell file says; one for a worker, so that one stream registers many."""
-
-    def __init__(self, cell: Cell) -> None:
-        self._cell = cell
-        self._given = list(cell.accounts.given)[_worker() :: _workers()]
-        self._registrar: Session | None = None
-
-    def fresh(self) -> Account:
-        """An account that nobody has used. Raises PeerError, MachineError, UsageError (none left)."""
-        method = self._cell.accounts.method
-        if method == "given":
-            if not self._given:
-                raise UsageError("the cell file gives no more accounts", hint="list more, or allow registration")
-            return self._given.pop()
-        account = Account(f"u{token_hex(6)}", self._cell.domain, token_hex(8))
-        if method == "command":
-            self._run(account)
-        else:
-            self._register(account)
-        return account
-
-    def _run(self, account: Account) -> None:
-        values = {"{user}": account.localpart, "{domain}": account.domain, "{password}": account.password}
-        argv = []
-        for word in self._cell.accounts.argv:
-            for place, value in values.items():
-                word = word.replace(place, value)  # noqa: PLW2901 - the word, filled in
-            argv.append(word)
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
-        if done.returncode:
-            raise MachineError(f"the command that makes accounts failed: {argv[0]}", cause=done.stderr.strip())
-
-    def _register(self, account: Account) -> None:
-        fresh = self._registrar is None
-        session = self._registrar or negotiation.connect(self._cell, Stage.SECURED, label="registrar")
-        try:
-            negotiation.register(session, account)
-            self._registrar = session
-        except PeerError:
-            self._registrar = None
-            session.transport.close()
-            if fresh:
-                raise
-            # Some servers let one stream register once only.
-            self._register(account)
-
-    def close(self) -> None:
-        if self._registrar:
-            self._registrar.close()
-            self._registrar = None
-
-
-def _worker() -> int:
-    """Which of pytest-xdist's workers this process is: given accounts are shared out among them."""
-    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-
-
-def _workers() -> int:
-    return int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 
 
 def _leave_alone(session: Session) -> None:
@@ -97,13 +32,14 @@ def _leave_alone(session: Session) -> None:
 class Connect:
     """Opens sessions for one check: `connect()` is a fresh account, bound; `connect(Stage.SECURED)` stops there."""
 
-    def __init__(self, cell: Cell, accounts: Accounts, trace: Trace) -> None:
+    def __init__(self, cell: Cell, accounts: Accounts, trace: Trace, comeback: Comeback) -> None:
         self.cell = cell
         self.trace = trace
         self.open: list[Session] = []
         self.prepare: Callable[[Session], None] = _leave_alone
         """Called with each session that is handed to a check (`make prove` puts its hooks in)."""
         self._accounts = accounts
+        self._comeback = comeback
 
     def account(self) -> Account:
         """A fresh account."""
@@ -125,18 +61,21 @@ class Connect:
             impossible(f"the cell has no {over} port")
         if stage >= Stage.AUTHENTICATED and account is None:
             account = self.account()
-        session = negotiation.connect(
-            self.cell,
-            stage,
-            account=account,
-            resource=resource,
-            over=over,
-            context=context,
-            mechanism=mechanism,
-            trace=self.trace,
-            label=label,
+        return self.adopt(
+            self._comeback.open(
+                lambda: negotiation.connect(
+                    self.cell,
+                    stage,
+                    account=account,
+                    resource=resource,
+                    over=over,
+                    context=context,
+                    mechanism=mechanism,
+                    trace=self.trace,
+                    label=label,
+                )
+            )
         )
-        return self.adopt(session)
 
     def component(self, domain: str | None = None, *, ready: bool = True) -> Session:
         """A component of XEP-0114: ready for stanzas, or (`ready=False`) a TCP connection with nothing sent."""
@@ -166,17 +105,24 @@ def cell(request: pytest.FixtureRequest) -> Cell:
 
 
 @pytest.fixture(scope="session")
-def accounts(cell: Cell) -> Iterator[Accounts]:
+def comeback(request: pytest.FixtureRequest, cell: Cell) -> Comeback:
+    """Patience with a subject that its engine restarts."""
+    path = Path(request.config.getoption("--cell"))
+    return Comeback(None if cell.process.kind == "attached" else path.parent)
+
+
+@pytest.fixture(scope="session")
+def accounts(cell: Cell, comeback: Comeback) -> Iterator[Accounts]:
     """Makes accounts for this worker's checks."""
-    made = Accounts(cell)
+    made = Accounts(cell, comeback)
     yield made
     made.close()
 
 
 @pytest.fixture
-def connect(request: pytest.FixtureRequest, cell: Cell, accounts: Accounts) -> Iterator[Connect]:
+def connect(request: pytest.FixtureRequest, cell: Cell, accounts: Accounts, comeback: Comeback) -> Iterator[Connect]:
     """Opens sessions and closes them behind the check."""
-    connector = Connect(cell, accounts, request.node.stash.setdefault(TRACE, Trace()))
+    connector = Connect(cell, accounts, request.node.stash.setdefault(TRACE, Trace()), comeback)
     request.node.ihook.pytest_lab_connect(item=request.node, connect=connector)
     yield connector
     connector.close()

@@ -18,13 +18,23 @@ import pytest
 
 from lab import engines
 from lab.errors import LabError, MachineError, PeerError
-from lab.plugin.connections import TRACE, Connect, accounts, alice, bob, cell, component_session, connect
+from lab.plugin.connections import (
+    TRACE,
+    Connect,
+    accounts,
+    alice,
+    bob,
+    cell,
+    comeback,
+    component_session,
+    connect,
+)
 from lab.plugin.judge import Impossible, Missed, Unsupported
 from lab.plugin.requirement import check_of
 from lab.record import CheckResult, TraceEntry
 from lab.verdict import Check, Expectation, Outcome
 
-__all__ = ["accounts", "alice", "bob", "cell", "component_session", "connect"]
+__all__ = ["accounts", "alice", "bob", "cell", "comeback", "component_session", "connect"]
 
 CHECK = pytest.StashKey[Check]()
 

@@ -25,6 +25,7 @@ from lab.wire.stream import Event
 
 MOST_DAMAGES = 40  # to one check
 MOST_SECONDS = 45.0  # on one check
+HURRY = 0.25  # seconds to wait for anything once the damage is done
 INJECTED = "injected"
 
 
@@ -56,10 +57,13 @@ class Script:
     done: bool = False
     _events: int = 0
     _forbidden: int = 0
+    _sessions: list[Session] = field(default_factory=list)
 
     def prepare(self, session: Session) -> None:
         session.tamper = self.tamper
         session.inject = self.inject
+        session.hurry = HURRY if self.done else None
+        self._sessions.append(session)
 
     def tamper(self, session: Session, event: Event) -> Iterable[Event]:
         if damage.is_sentinel(event):
@@ -72,6 +76,8 @@ class Script:
             damaged = damage.DAMAGES[self.target.damage](event)
             if damaged is not None:
                 self.done = True
+                for open_session in self._sessions:
+                    open_session.hurry = HURRY
                 return damaged
         return (event,)
 

@@ -6,6 +6,7 @@ the inbox for later waits. Negotiation (header, TLS, SASL, bind) stands in `lab.
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Iterable
 from secrets import token_hex
@@ -64,6 +65,8 @@ class Session:
         self.inbox: list[Element] = []
         self.tamper: Tamper | None = None
         self.inject: Callable[[Session, str], bool] | None = None
+        self.hurry: float | None = None
+        """The longest wait, in seconds, once `make prove` has done its damage: what still comes is on its way."""
         self._ready: list[Event] = []
 
     def __repr__(self) -> str:
@@ -95,6 +98,8 @@ class Session:
         limit = self.patience if timeout is None else timeout
         deadline = time.monotonic() + limit
         while not self._ready:
+            if self.hurry is not None:
+                deadline = min(deadline, time.monotonic() + self.hurry)
             event = self._read_event(deadline, limit)
             self._ready.extend(self.tamper(self, event) if self.tamper else (event,))
         return self._ready.pop(0)
@@ -284,10 +289,8 @@ def parse(xml: str, *, default: str | None = None) -> Element:
     prefixes = " ".join(f'xmlns:{p}="{n}"' for p, n in NS.items())
     plain = f' xmlns="{default}"' if default else ""
     wrapper = etree.fromstring(f"<w {prefixes}{plain}>{xml}</w>", etree.XMLParser(resolve_entities=False))
-    element = wrapper[0]
-    wrapper.remove(element)
-    element.tail = None
-    return element
+    wrapper[0].tail = None
+    return copy.deepcopy(wrapper[0])  # keeps the default namespace a default
 
 
 def localname(element: Element) -> str:
