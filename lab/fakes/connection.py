@@ -176,7 +176,7 @@ class Connection(asyncio.Protocol):
                 ssl_handshake_timeout=self.server.patience,
                 ssl_shutdown_timeout=1.0,
             )
-        except OSError as error:  # among them ssl.SSLError
+        except (OSError, asyncio.CancelledError) as error:  # among them ssl.SSLError, and the server's end
             self.server.log(f"TLS failed: {error}")
             self.transport.abort()
             self.behaviour.on_tls(self, begun=False)

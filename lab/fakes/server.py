@@ -132,7 +132,13 @@ class FakeServer:
         )
         await self._left_block.wait()
         self.die()
-        await asyncio.sleep(0)  # lets each connection learn of its end
+        unfinished = asyncio.all_tasks() - {asyncio.current_task()}  # handshakes, connections just accepted
+        for task in unfinished:
+            task.cancel()
+        await asyncio.gather(*unfinished, return_exceptions=True)
+        self.die()
+        for _ in range(3):
+            await asyncio.sleep(0)  # lets each connection learn of its end
 
     async def _listen(self) -> dict[cells.Transport, asyncio.Server]:
         listen = asyncio.get_running_loop().create_server
