@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lab.cell import Cell
-from lab.plugin.connections import Accounts, Connect
+from lab.plugin.accounts import Accounts, Comeback
+from lab.plugin.connections import Connect
 from lab.wire.trace import Trace
 
 
 @contextmanager
 def connecting(cell: Cell) -> Iterator[Connect]:
     accounts = Accounts(cell)
-    connect = Connect(cell, accounts, Trace())
+    connect = Connect(cell, accounts, Trace(), Comeback())
     try:
         yield connect
     finally:
