@@ -9,6 +9,8 @@ from __future__ import annotations
 import ssl
 from base64 import b64decode, b64encode
 from enum import IntEnum
+from functools import cache
+from pathlib import Path
 
 from lab.cell import Account, Cell
 from lab.cell import Transport as TransportName
@@ -175,7 +177,10 @@ def connect(
     trace: Trace | None = None,
     label: str = "client",
 ) -> Session:
-    """A session brought up to `stage`. Raises PeerError, MachineError; closes what it opened when it fails."""
+    """A session brought up to `stage`. Raises PeerError, MachineError; closes what it opened when it fails.
+
+    Without a `mechanism`, the login is the quickest that is safe, not the strongest: no check is about it.
+    """
     endpoint = cell.endpoint(over)
     if endpoint is None:
         raise UsageError(f"the cell has no {over} endpoint")
@@ -201,16 +206,16 @@ def _advance(
 ) -> None:
     direct = over == "c2s-direct-tls"
     if direct:
-        begin_tls(session, context or client_context(cell.ca, alpn=["xmpp-client"]))
+        begin_tls(session, context or _usual_context(cell.ca, "xmpp-client"))
     if stage >= Stage.OPENED:
         open_stream(session)
     if stage >= Stage.SECURED and not direct:
-        starttls(session, context or client_context(cell.ca))
+        starttls(session, context or _usual_context(cell.ca))
         open_stream(session)
     if stage >= Stage.AUTHENTICATED:
         if account is None:
             raise UsageError("a session needs an account to authenticate")
-        authenticate(session, account, mechanism)
+        authenticate(session, account, mechanism or _quickest(session))
         open_stream(session)
     if stage >= Stage.BOUND:
         bind(session, resource)
@@ -229,6 +234,18 @@ def connect_component(
     )
     session.jid = domain or cell.component.domain
     return session
+
+
+def _quickest(session: Session) -> str | None:
+    """PLAIN, where TLS makes it safe: SCRAM's hashing is most of a login's time. None: the best on offer."""
+    offered = session.features is not None and "PLAIN" in mechanisms(session.features)
+    return "PLAIN" if offered and session.transport.tls else None
+
+
+@cache
+def _usual_context(ca: Path | None, *alpn: str) -> ssl.SSLContext:
+    """What most sessions use: made once, as reading the CA costs as much as half a handshake."""
+    return client_context(ca, alpn=alpn)
 
 
 def _encode(data: bytes | None) -> str:
