@@ -1,0 +1,68 @@
+"""Reports of a run, from its record alone: terminal, `index.html`, `junit.xml`, `summary.json`.
+
+Whoever reports needs nothing else of this package: `load`, `write_all`, `terminal`, `find`, `show`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from lab import record as records
+from lab.errors import MachineError
+from lab.record import CheckResult, Record
+from lab.report import detail, junit, page, summary
+from lab.report import terminal as on_terminal
+from lab.report.judgement import judge
+
+__all__ = ["Written", "find", "load", "show", "terminal", "write_all"]
+
+load = records.read
+
+
+@dataclass(frozen=True)
+class Written:
+    """Where the reports are."""
+
+    html: Path
+    junit: Path
+    summary: Path
+
+
+def write_all(record_path: Path, out: Path) -> Written:
+    """Write the three files into the folder `out`. Raises UsageError (no record), MachineError (disk full)."""
+    judgement = judge(load(record_path))
+    written = Written(out / "index.html", out / "junit.xml", out / "summary.json")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        _put(written.html, page.rendered(judgement).encode())
+        _put(written.junit, junit.rendered(judgement))
+        _put(written.summary, summary.rendered(judgement))
+    except OSError as error:
+        raise MachineError(f"cannot write the reports into {out}", cause=str(error)) from error
+    return written
+
+
+def _put(path: Path, content: bytes) -> None:
+    """Whole or not at all: a report from before is not half overwritten."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_bytes(content)
+    temporary.replace(path)
+
+
+def terminal(record: Record, console: Console) -> None:
+    """Print the report of a run."""
+    on_terminal.rendered(judge(record), console)
+
+
+def find(record: Record, check: str) -> CheckResult:
+    """The result of one check. Raises UsageError with the nearest names."""
+    return judge(record).find(check)
+
+
+def show(record: Record, check: str, console: Console) -> None:
+    """Print all that the record has of one check. Raises UsageError with the nearest names."""
+    judgement = judge(record)
+    detail.rendered(judgement, judgement.find(check), console)

@@ -1,0 +1,185 @@
+"""What a run record comes to: its rows judged, its checks in the groups that every report shows.
+
+Facts in, facts out. What a report looks like is not known here, nor how a check came to its outcome.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+from lab.errors import UsageError
+from lab.record import CheckResult, Record
+from lab.rows import RowOutcome, RowResult, judge_row
+from lab.verdict import Check, Expectation, Outcome, slug
+from schemas import suites
+from schemas.suites import Category, Combine, Level, Mark, Role, Row, Suite
+
+MET = {RowOutcome.PASS, RowOutcome.NON_STRICT}
+
+
+class Claim(StrEnum):
+    """What a server advertises of a row."""
+
+    YES = "yes"
+    PARTLY = "partly"
+    NO = "no"
+    UNKNOWN = "-"  # there is no way to advertise it, or nobody looked
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many of the rows that a level requires are met. Rows that were tried in part only are not."""
+
+    met: int
+    required: int
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A record, judged. `rows` are those that the run was about; `untried` counts the role's other ones."""
+
+    record: Record
+    suite: Suite
+    role: Role
+    rows: tuple[RowResult, ...]
+    untried: int
+
+    @property
+    def subject(self) -> str:
+        """Who was tried, as a reader knows it: `Prosody 13.0`."""
+        subject = self.record.header.subject
+        return f"{subject.get('title') or subject.get('name', '?')} {subject.get('version', '')}".strip()
+
+    @cached_property
+    def results(self) -> tuple[CheckResult, ...]:
+        """Every result, in the order of the specifications: by provider as the rows have them, then by section."""
+        providers = list(dict.fromkeys(p.provider for row in self.rows for p in row.providers))
+        return tuple(sorted(self.record.results, key=lambda r: _reading_order(r.check, providers)))
+
+    @cached_property
+    def providers(self) -> dict[str, tuple[CheckResult, ...]]:
+        """Provider -> its results."""
+        found: dict[str, list[CheckResult]] = defaultdict(list)
+        for result in self.results:
+            found[result.check.requirement.provider].append(result)
+        return {provider: tuple(results) for provider, results in found.items()}
+
+    @cached_property
+    def failures(self) -> tuple[CheckResult, ...]:
+        """Bad outcomes; those on no list first."""
+        bad = [r for r in self.results if r.outcome.bad]
+        return tuple(sorted(bad, key=lambda r: r.expectation is not Expectation.UNEXPECTED))
+
+    @cached_property
+    def unexpected(self) -> tuple[CheckResult, ...]:
+        """What turns the run red: bad and on no list, or on a list and passing."""
+        return tuple(r for r in self.results if r.expectation in {Expectation.UNEXPECTED, Expectation.FIXED})
+
+    def of(self, kind: Outcome | Expectation) -> tuple[CheckResult, ...]:
+        """The results of one outcome or one expectation."""
+        return tuple(r for r in self.results if kind in (r.outcome, r.expectation))
+
+    @cached_property
+    def counts(self) -> dict[Outcome, int]:
+        """Outcomes that occurred, in the order of `Outcome`."""
+        seen = Counter(r.outcome for r in self.results)
+        return {outcome: seen[outcome] for outcome in Outcome if seen[outcome]}
+
+    @cached_property
+    def impossible(self) -> dict[str, tuple[CheckResult, ...]]:
+        """Reason -> the checks that it made impossible; the commonest first."""
+        found: dict[str, list[CheckResult]] = defaultdict(list)
+        for result in self.of(Outcome.IMPOSSIBLE):
+            found[result.reason].append(result)
+        return {reason: tuple(rs) for reason, rs in sorted(found.items(), key=lambda f: -len(f[1]))}
+
+    @property
+    def categories(self) -> tuple[tuple[Category, tuple[RowResult, ...]], ...]:
+        """The rows by category, those that hold any."""
+        found = ((c, tuple(r for r in self.rows if r.row.category == c.id)) for c in self.suite.categories)
+        return tuple((category, rows) for category, rows in found if rows)
+
+    @property
+    def duration(self) -> float:
+        """How long the run took, in seconds; of a run that did not finish, as far as is known."""
+        if self.record.footer:
+            return self.record.footer.duration
+        ends = [r.started + r.duration for r in self.results]
+        return max(ends) - min(r.started for r in self.results) if ends else 0.0
+
+    def tally(self, level: Level) -> Tally:
+        """How the required rows of a level stand."""
+        required = [r for r in self.rows if r.marks[level] is Mark.REQUIRED]
+        return Tally(sum(r.outcome[level] in MET and not r.partial for r in required), len(required))
+
+    def claim(self, row: RowResult) -> Claim:
+        """What is advertised of a row, by the row's own way of combining its providers."""
+        advertised = self.record.header.advertised
+        claims = [bool(advertised[p.provider]) for p in row.providers if p.provider in advertised]
+        enough = any if row.row.combine_for(self.role, Level.CORE) is Combine.ONE_OF else all
+        if not claims:
+            return Claim.UNKNOWN
+        if enough(claims):
+            return Claim.YES
+        return Claim.PARTLY if any(claims) else Claim.NO
+
+    def replay(self, check: str) -> str:
+        """The command that runs one check alone again."""
+        return f"{self.record.header.replay} CHECK={check}"
+
+    def find(self, check: str) -> CheckResult:
+        """The result of a check. Raises UsageError with the nearest names."""
+        for result in self.results:
+            if result.check.name == check:
+                return result
+        if check in self.record.missing:
+            raise UsageError(f"{check} was selected, but the run ended before it did")
+        close = difflib.get_close_matches(check, [r.check.name for r in self.results], n=4, cutoff=0.4)
+        hint = f"did you mean {', '.join(close)}?" if close else "the report lists the checks of the run"
+        raise UsageError(f"{self.record.path} has no check {check!r}", hint=hint)
+
+
+def judge(record: Record) -> Judgement:
+    """The rows of a record's suite that its run was about, judged. Raises UsageError: a suite nobody knows."""
+    suite, role = _suite(record.header.suite), Role(record.header.role)
+    outcomes: dict[str, list[Outcome]] = defaultdict(list)
+    for result in record.results:
+        if result.check.role == record.header.role:
+            outcomes[result.check.requirement.provider].append(result.outcome)
+    rows = [row for row in suite.select(role) if _meant(row, record)]
+    judged = tuple(judge_row(row, role, outcomes, record.header.known_checks) for row in rows)
+    return Judgement(record, suite, role, judged, untried=len(suite.select(role)) - len(rows))
+
+
+def _meant(row: Row, record: Record) -> bool:
+    """Whether the run was about this row: asked for by name, or (nothing being asked for) one of its checks was."""
+    if record.header.rows:
+        return bool({row.id, row.category} & set(record.header.rows))
+    names = {*record.header.selected, *(r.check.name for r in record.results)}
+    selected = {name.partition("/")[0] for name in names}
+    return any(slug(provider.id) in selected for provider in row.listed)
+
+
+def _suite(name: str) -> Suite:
+    known = {suites.load(year).name: year for year in suites.years()}
+    if name not in known:
+        raise UsageError(f"the run record is of a suite {name!r}", hint=f"known suites: {', '.join(known)}")
+    return suites.load(known[name])
+
+
+def _reading_order(check: Check, providers: list[str]) -> tuple[int, str, list[int], str]:
+    requirement = check.requirement
+    known = requirement.provider in providers
+    place = providers.index(requirement.provider) if known else len(providers)
+    section = [int(n) for n in re.findall(r"\d+", requirement.sections[0] if requirement.sections else "")]
+    return place, requirement.provider, section, check.name
+
+
+def counts_of(row: RowResult) -> Counter[Outcome]:
+    """The outcomes of all checks of a row."""
+    return sum((Counter(p.counts) for p in row.providers), Counter())

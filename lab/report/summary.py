@@ -1,0 +1,111 @@
+"""A run in one JSON document: rows, counts, and of every check that is not green all but its trace.
+
+`summary.schema.json` beside this file is its format.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from lab.record import CheckResult
+from lab.report import words
+from lab.report.judgement import Claim, Judgement, counts_of
+from lab.report.visible import cut
+from lab.rows import RowResult
+from lab.verdict import Expectation, Outcome
+from schemas.suites import Level
+
+FORMAT = 1
+SCHEMA = Path(__file__).with_name("summary.schema.json")
+ANSWER = 16_000  # characters of expected and seen
+CLAIMED = {Claim.YES: True, Claim.NO: False}
+
+
+def rendered(judgement: Judgement) -> bytes:
+    """The document, in UTF-8; a lone surrogate that a subject sent becomes `?`."""
+    return f"{json.dumps(as_json(judgement), indent=2, ensure_ascii=False)}\n".encode("utf-8", "replace")
+
+
+def as_json(judgement: Judgement) -> dict[str, Any]:
+    """The document as data."""
+    record = judgement.record
+    header, footer = record.header, record.footer
+    tallies = {level.value: judgement.tally(level) for level in Level}
+    return {
+        "format": FORMAT,
+        "lab": header.lab,
+        "suite": header.suite,
+        "role": header.role,
+        "subject": header.subject,
+        "engine": header.engine,
+        "seed": header.seed,
+        "started": header.started,
+        "finished": footer.finished if footer else None,
+        "exit": footer.exit if footer else None,
+        "duration": round(judgement.duration, 3),
+        "replay": header.replay,
+        "levels": {level: {"met": tally.met, "required": tally.required} for level, tally in tallies.items()},
+        "counts": {outcome.value: judgement.counts.get(outcome, 0) for outcome in Outcome},
+        "expectations": {expectation.value: len(judgement.of(expectation)) for expectation in Expectation},
+        "rows": [_row(judgement, row) for row in judgement.rows],
+        "failures": [_check(judgement, r) for r in judgement.failures],
+        "non_strict": [_check(judgement, r) for r in judgement.of(Outcome.NON_STRICT)],
+        "fixed": [_check(judgement, r) for r in judgement.of(Expectation.FIXED)],
+        "unsupported": [_check(judgement, r) for r in judgement.of(Outcome.UNSUPPORTED)],
+        "impossible": [
+            {"reason": reason, "checks": [r.check.name for r in results]}
+            for reason, results in judgement.impossible.items()
+        ],
+        "missing": list(record.missing),
+        "exits": [{"at": e.at, "why": e.why, "restarted": e.restarted} for e in record.exits],
+        "damage": list(record.damage),
+    }
+
+
+def _row(judgement: Judgement, row: RowResult) -> dict[str, Any]:
+    header, counts = judgement.record.header, counts_of(row)
+    claim = judgement.claim(row)
+    return {
+        "id": row.row.id,
+        "category": row.row.category,
+        "feature": row.row.feature,
+        "marks": {level.value: row.marks[level].value for level in Level},
+        "outcome": {level.value: row.outcome[level].value for level in Level},
+        "advertised": None if claim is Claim.UNKNOWN else CLAIMED.get(claim, "partly"),
+        "partial": row.partial,
+        "counts": {outcome.value: n for outcome, n in counts.items()},
+        "providers": [
+            {
+                "id": p.provider,
+                "outcome": p.outcome.value,
+                "counts": {outcome.value: n for outcome, n in p.counts.items()},
+                "known": p.known,
+                "by": header.provides.get(p.provider, ""),
+                "advertised": header.advertised.get(p.provider),
+            }
+            for p in row.providers
+        ],
+    }
+
+
+def _check(judgement: Judgement, result: CheckResult) -> dict[str, Any]:
+    requirement = result.check.requirement
+    return {
+        "name": result.check.name,
+        "provider": requirement.provider,
+        "version": requirement.version,
+        "sections": list(requirement.sections),
+        "link": words.link(requirement.provider, requirement.sections[0] if requirement.sections else ""),
+        "keyword": requirement.keyword.value,
+        "says": requirement.says,
+        "outcome": result.outcome.value,
+        "expectation": result.expectation.value,
+        "expected": cut(result.expected, ANSWER),
+        "seen": cut(result.seen, ANSWER),
+        "reason": cut(result.reason, ANSWER),
+        "known_reason": result.known_reason,
+        "duration": round(result.duration, 6),
+        "replay": judgement.replay(result.check.name),
+    }

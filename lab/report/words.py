@@ -1,0 +1,69 @@
+"""The signs and words that every report uses for outcomes, rows and marks, and where a section stands on the web."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from urllib.parse import quote
+
+from lab.rows import RowOutcome
+from lab.verdict import Outcome, Requirement
+from schemas import sections
+from schemas.suites import Mark
+
+SIGNS: dict[str, str] = {
+    Outcome.PASS: "✓",
+    Outcome.NON_STRICT: "~",
+    Outcome.FAIL: "✗",
+    Outcome.UNSUPPORTED: "○",
+    Outcome.IMPOSSIBLE: "-",
+    Outcome.CRASH: "✗",
+    Outcome.ERROR: "!",
+    RowOutcome.NOT_TESTED: "·",
+}
+"""By outcome of a check or of a row: both use the same words."""
+
+MEANINGS: dict[Outcome, str] = {
+    Outcome.PASS: "the requirement was met",
+    Outcome.NON_STRICT: "a SHOULD was missed",
+    Outcome.FAIL: "the requirement was missed",
+    Outcome.UNSUPPORTED: "not advertised, so not tried",
+    Outcome.IMPOSSIBLE: "this set-up cannot test it",
+    Outcome.CRASH: "the subject exited while it was tried",
+    Outcome.ERROR: "the lab's own fault",
+}
+
+MARKS: dict[Mark, str] = {Mark.REQUIRED: "✓", Mark.NOT_REQUIRED: "✕", Mark.NOT_APPLICABLE: "N/A"}
+
+
+def where(requirement: Requirement) -> str:
+    """`RFC 6120 §4.9.3.13, §4.9.2`."""
+    return f"{requirement.provider} {', '.join(f'§{s}' for s in requirement.sections)}".strip()
+
+
+def link(provider: str, section: str = "") -> str:
+    """The specification's page; an RFC's down to the section (XEPs name their sections, they do not number them)."""
+    kind, _, number = provider.replace("-", " ").partition(" ")
+    if kind == "RFC":
+        anchor = f"#section-{quote(section)}" if section else ""
+        return f"https://www.rfc-editor.org/rfc/rfc{quote(number, safe='')}.html{anchor}"
+    return f"https://xmpp.org/extensions/xep-{quote(number, safe='')}.html"
+
+
+def title(provider: str) -> str:
+    """A provider's title, where the lab knows its sections."""
+    return sections.load(provider).title if provider in sections.providers() else ""
+
+
+def instant(iso: str) -> str:
+    """`2026-11-23 13:05 UTC`; whatever else stands there is left as it is."""
+    try:
+        return f"{datetime.fromisoformat(iso):%Y-%m-%d %H:%M} UTC"
+    except ValueError:
+        return iso
+
+
+def lasted(seconds: float) -> str:
+    """`740 ms`, `12.3 s`, `3 min 05 s`."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:02.0f} s"
