@@ -1,0 +1,212 @@
+"""Builds run records for the reports' tests: every outcome and expectation, and whatever a hostile subject sends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lab.record import CheckResult, Exit, Footer, Header, LogLine, Record, TraceEntry, Writer, read
+from lab.verdict import Check, Expectation, Keyword, Outcome, Requirement
+
+START = 1_795_000_000.0
+HEADER_SENT = (
+    "<?xml version='1.0'?><stream:stream to='lab.example' version='1.0' xmlns='jabber:client' "
+    "xmlns:stream='http://etherx.jabber.org/streams'>"
+)
+HEADER_SEEN = (
+    "<?xml version='1.0'?><stream:stream id='d5e1' version='1.0' xml:lang='en' from='lab.example' "
+    "xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'><stream:features>"
+    "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls></stream:features>"
+)
+REPLY = (
+    "<iq type='result' id='q1' from='lab.example' to='u1@lab.example/r'>"
+    "<query xmlns='http://jabber.org/protocol/disco#info'><identity category='server' type='im' name='Lab'/>"
+    "<feature var='http://jabber.org/protocol/disco#info'/><feature var='urn:xmpp:ping'/></query></iq>"
+)
+HOSTILE = (
+    "</pre></code></details><script>window.pwned=1</script><img src=x onerror=window.pwned=1>"
+    "<a href='javascript:window.pwned=1'>x</a>{{ 7*7 }}\"' onmouseover='window.pwned=1"
+    "\u202egnp.exe\u202c\x00\x07\x1b[31m\ufeff\u200b\ud800 \ufffe ]]> --> &amp; &#60;"
+)
+
+
+def traffic(
+    *, start: float = START, ask: str = "<iq type='get' id='q1'/>", answer: str = REPLY
+) -> tuple[TraceEntry, ...]:
+    """A connection's trace; the answer comes in two fragments."""
+    half = len(answer) // 2
+    return (
+        TraceEntry(start + 0.001, "alice", "note", "connected to 127.0.0.1:5222"),
+        TraceEntry(start + 0.002, "alice", "sent", HEADER_SENT),
+        TraceEntry(start + 0.004, "alice", "received", HEADER_SEEN),
+        TraceEntry(start + 0.005, "alice", "sent", ask),
+        TraceEntry(start + 0.007, "alice", "received", answer[:half]),
+        TraceEntry(start + 0.008, "alice", "received", answer[half:]),
+        TraceEntry(start + 0.009, "alice", "sent", "</stream:stream>"),
+    )
+
+
+def result(
+    name: str,
+    outcome: Outcome = Outcome.PASS,
+    expectation: Expectation | None = None,
+    *,
+    section: str = "3.1",
+    keyword: Keyword = Keyword.MUST,
+    says: str = "an entity answers a request for what it supports with its identities and features",
+    expected: str = "",
+    seen: str = "",
+    reason: str = "",
+    known_reason: str = "",
+    started: float = START,
+    trace: tuple[TraceEntry, ...] | None = None,
+) -> CheckResult:
+    """A check's result; provider and expectation follow from name and outcome unless they are given."""
+    kind, _, number = name.partition("/")[0].partition("-")
+    provider = f"RFC {number}" if kind == "rfc" else f"XEP-{number}"
+    usual = Expectation.UNEXPECTED if outcome.bad else Expectation.EXPECTED
+    return CheckResult(
+        check=Check(name, Requirement(provider, "2.5.0", (section,), keyword, says)),
+        outcome=outcome,
+        expectation=expectation or usual,
+        started=started,
+        duration=0.0123,
+        expected=expected,
+        seen=seen,
+        reason=reason,
+        known_reason=known_reason,
+        trace=traffic(start=started) if trace is None else trace,
+    )
+
+
+def every_kind() -> tuple[CheckResult, ...]:
+    """One check at least of every outcome and every expectation."""
+    return (
+        result("rfc-6120/header-is-answered", section="4.2"),
+        result("rfc-6120/unknown-iq-is-answered", section="8.4"),
+        result(
+            "rfc-6120/dtd-is-refused",
+            Outcome.FAIL,
+            section="11.1",
+            keyword=Keyword.MUST_NOT,
+            says="a document type declaration is answered with a stream error",
+            expected="a stream error restricted-xml, and the end of the stream",
+            seen="<message from='u2@lab.example/r' id='m1'><body>hello</body></message>",
+        ),
+        result(
+            "rfc-6120/spoofed-from-is-refused",
+            Outcome.FAIL,
+            Expectation.KNOWN,
+            section="8.1.2.1",
+            says="a stanza from somebody else's address is refused",
+            expected="a stream error invalid-from",
+            seen="no answer within 2 s; the sentinel came back",
+            known_reason="https://issues.example/1234: accepted on purpose until 14.0",
+        ),
+        result(
+            "xep-0030/node-is-mirrored",
+            Outcome.NON_STRICT,
+            section="3.2",
+            keyword=Keyword.SHOULD,
+            says="a reply to a node bears that node",
+            expected="query with node='a'",
+            seen="query without node",
+        ),
+        result("xep-0030/items-of-unknown-node", Outcome.PASS, Expectation.FIXED, known_reason="fails since 0.12"),
+        result("xep-0030/info-is-answered"),
+        result(
+            "xep-0115/caps-in-features",
+            Outcome.UNSUPPORTED,
+            section="6.3",
+            reason="not advertised: no caps in stream features",
+            trace=(),
+        ),
+        result(
+            "xep-0114/wrong-secret",
+            Outcome.IMPOSSIBLE,
+            section="3",
+            reason="the cell has no place for a component",
+            trace=(),
+        ),
+        result(
+            "xep-0163/huge-item",
+            Outcome.CRASH,
+            section="3",
+            seen="the connection was lost",
+            reason="the subject exited: signal 11",
+        ),
+        result(
+            "xep-0163/notify", Outcome.FAIL, Expectation.FLAKY, section="4.3", seen="no event", known_reason="a race"
+        ),
+        result("rfc-7590/old-tls", Outcome.ERROR, section="3.1", reason="in call: KeyError: 'x'\n  File …"),
+    )
+
+
+KNOWN_CHECKS = {
+    "RFC 6120": 4,
+    "RFC 7590": 1,
+    "XEP-0030": 3,
+    "XEP-0114": 1,
+    "XEP-0115": 1,
+    "XEP-0163": 2,
+    "XEP-0368": 0,
+}
+
+
+def header(results: tuple[CheckResult, ...], **changes: object) -> Header:
+    """The header of a run of these checks."""
+    fields: dict[str, object] = {
+        "lab": "0.1.0",
+        "suite": "CS2021",
+        "role": "server",
+        "started": "2026-11-23T13:05:53+00:00",
+        "seed": 7,
+        "subject": {
+            "name": "prosody",
+            "title": "Prosody",
+            "version": "13.0",
+            "package": "prosody 13.0.1-1+deb13u1",
+            "image": "stanzalab/prosody:13.0",
+            "digest": "sha256:9f2b6c0d1e5a4b7c8d9e0f1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e",
+        },
+        "domain": "lab.example",
+        "engine": "docker",
+        "replay": "make lab SERVER=prosody",
+        "selected": tuple(r.check.name for r in results),
+        "known_checks": KNOWN_CHECKS,
+        "rows": (),
+        "provides": {"XEP-0163": "mod_pep", "XEP-0115": "mod_disco"},
+        "advertised": {"XEP-0030": ["server http://jabber.org/protocol/disco#info"], "XEP-0115": []},
+        "round_trip": 0.0004,
+        "patience": 2.0,
+    }
+    return Header(**(fields | changes))  # type: ignore[arg-type]
+
+
+def write(
+    path: Path,
+    results: tuple[CheckResult, ...],
+    *,
+    log: tuple[LogLine, ...] = (),
+    exits: tuple[Exit, ...] = (),
+    finished: bool = True,
+    **changes: object,
+) -> Path:
+    """A record file, written by the lab's own writer."""
+    with Writer(path, header(results, **changes)) as writer:
+        for line in log:
+            writer.log(line)
+        for one in results:
+            writer.check(one)
+        for gone in exits:
+            writer.exit(gone)
+        if finished:
+            counts = {o.value: sum(r.outcome is o for r in results) for o in Outcome}
+            writer.footer(Footer("2026-11-23T13:06:05+00:00", 12.34, counts, 1))
+    return path
+
+
+def record(path: Path, results: tuple[CheckResult, ...] | None = None, **more: object) -> Record:
+    """A record as read back."""
+    log = (LogLine(START + 0.003, "c2s55: Client connected"), LogLine(START + 0.006, "c2s55: Received <iq>"))
+    chosen = every_kind() if results is None else results
+    return read(write(path, chosen, **({"log": log} | more)))  # type: ignore[arg-type]

@@ -1,0 +1,114 @@
+"""From a record to rows: only what the run was about, and nothing green that was not tried."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab.errors import UsageError
+from lab.record import Record
+from lab.report.judgement import Claim, Tally, judge
+from lab.rows import RowOutcome
+from lab.verdict import Expectation, Outcome
+from schemas.suites import Level
+from tests.report import building
+
+
+def test_rows_by_their_checks(record: Record) -> None:
+    rows = {r.row.id: r.outcome[Level.CORE] for r in judge(record).rows}
+    assert rows == {
+        "core/core-features": RowOutcome.FAIL,
+        "core/tls": RowOutcome.ERROR,
+        "core/feature-discovery": RowOutcome.NON_STRICT,
+        "core/feature-broadcasts": RowOutcome.UNSUPPORTED,
+        "core/server-extensibility": RowOutcome.NOT_TESTED,
+        "core/event-publishing": RowOutcome.FAIL,
+    }
+
+
+def test_rows_met_are_counted_by_level(record: Record) -> None:
+    judgement = judge(record)
+    assert judgement.tally(Level.CORE) == Tally(1, 4)
+    assert judgement.tally(Level.ADVANCED) == Tally(1, 6)
+
+
+def test_a_row_tried_in_part_is_not_met(tmp_path: Path) -> None:
+    results = (building.result("xep-0030/info-is-answered"),)
+    judgement = judge(building.record(tmp_path / "run.ndjson", results))
+    (row,) = judgement.rows
+    assert row.outcome[Level.CORE] is RowOutcome.PASS
+    assert row.partial
+    assert judgement.tally(Level.CORE) == Tally(0, 1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        (("core",), 7),
+        (("core/tls",), 1),
+        (("core/tls", "web/web-connection-mechanisms"), 2),
+    ],
+)
+def test_rows_that_were_asked_for_are_shown_though_nothing_was_run(
+    tmp_path: Path, asked: tuple[str, ...], shown: int
+) -> None:
+    judgement = judge(building.record(tmp_path / "run.ndjson", (), rows=asked))
+    assert len(judgement.rows) == shown
+    assert {r.outcome[Level.CORE] for r in judgement.rows} == {RowOutcome.NOT_TESTED}
+
+
+def test_claims(record: Record) -> None:
+    judgement = judge(record)
+    claims = {r.row.id: judgement.claim(r) for r in judgement.rows}
+    assert claims["core/feature-discovery"] is Claim.YES
+    assert claims["core/feature-broadcasts"] is Claim.NO
+    assert claims["core/tls"] is Claim.UNKNOWN
+
+
+def test_a_row_of_two_providers_may_be_claimed_in_part(tmp_path: Path) -> None:
+    advertised = {"XEP-0398": ["account urn:xmpp:pep-vcard-conversion:0"], "XEP-0153": []}
+    asked = ("im/user-avatar-compatibility",)
+    judgement = judge(building.record(tmp_path / "run.ndjson", (), rows=asked, advertised=advertised))
+    assert [judgement.claim(row) for row in judgement.rows] == [Claim.PARTLY]
+
+
+def test_groups(record: Record) -> None:
+    judgement = judge(record)
+    assert [r.check.name for r in judgement.failures][-2:] == ["rfc-6120/spoofed-from-is-refused", "xep-0163/notify"]
+    assert {r.check.name for r in judgement.unexpected} == {
+        "rfc-6120/dtd-is-refused",
+        "rfc-7590/old-tls",
+        "xep-0163/huge-item",
+        "xep-0030/items-of-unknown-node",
+    }
+    assert judgement.counts == {o: 4 if o is Outcome.PASS else 3 if o is Outcome.FAIL else 1 for o in Outcome}
+    assert set(judgement.impossible) == {"the cell has no place for a component"}
+    assert len(judgement.of(Expectation.FLAKY)) == 1
+
+
+def test_checks_are_read_in_the_order_of_the_specification(tmp_path: Path) -> None:
+    sections = {"b": "4.10", "a": "4.9.3", "c": "4.9"}
+    results = tuple(building.result(f"rfc-6120/{name}", section=section) for name, section in sections.items())
+    judgement = judge(building.record(tmp_path / "run.ndjson", results))
+    assert [r.check.requirement.sections[0] for r in judgement.results] == ["4.9", "4.9.3", "4.10"]
+
+
+def test_an_unknown_suite(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        judge(building.record(tmp_path / "run.ndjson", suite="CS1999"))
+    assert "CS2021" in caught.value.hint
+
+
+def test_an_unknown_check_brings_the_nearest_names(record: Record) -> None:
+    with pytest.raises(UsageError) as caught:
+        judge(record).find("xep-0030/info-is-answerd")
+    assert "xep-0030/info-is-answered" in caught.value.hint
+
+
+def test_a_check_that_the_run_did_not_reach(tmp_path: Path) -> None:
+    record = building.record(
+        tmp_path / "run.ndjson", finished=False, selected=("xep-0030/info-is-answered", "xep-0030/late")
+    )
+    with pytest.raises(UsageError, match="the run ended before"):
+        judge(record).find("xep-0030/late")
