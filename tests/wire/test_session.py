@@ -315,3 +315,9 @@ def test_stream_error_condition(xml: str, condition: str) -> None:
 
 def test_ids_differ() -> None:
     assert len({new_id() for _ in range(1000)}) == 1000
+
+
+def test_closing_twice_is_no_error(alice: Session) -> None:
+    alice.close()
+    alice.close()
+    assert alice.trace.entries[-1].text.startswith("closing:")
