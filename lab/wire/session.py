@@ -14,7 +14,7 @@ from secrets import token_hex
 from lxml import etree
 
 from lab.errors import LabError, PeerError
-from lab.wire.namespaces import CLIENT, LAB, NS, PING, STREAM, STREAM_ERROR
+from lab.wire.namespaces import CLIENT, COMPONENT, LAB, NS, PING, STREAM, STREAM_ERROR
 from lab.wire.stream import Element, Event, Received, Stream, StreamClosed, StreamOpened
 from lab.wire.trace import Trace
 from lab.wire.transport import ConnectionLost, NoAnswer, Transport
@@ -194,11 +194,13 @@ class Session:
         """
         mark = f"sentinel-{new_id()}"
         waits = recipient or self
+        # A component's stanzas bear an address of its own (XEP-0114 §3); a client's are stamped.
+        sender = f" from={_quoted(self.jid)}" if self.namespace == COMPONENT else ""
         if recipient is None:
-            self.send(f"<iq type='get' id='{mark}' to={_quoted(self.domain)}><ping xmlns='{PING}'/></iq>")
+            self.send(f"<iq type='get' id='{mark}' to={_quoted(self.domain)}{sender}><ping xmlns='{PING}'/></iq>")
         else:
             self.send(
-                f"<message to={_quoted(recipient.jid)} id='{mark}' type='chat'><body>{mark}</body>"
+                f"<message to={_quoted(recipient.jid)} id='{mark}' type='chat'{sender}><body>{mark}</body>"
                 f"<sentinel xmlns='{LAB}' id='{mark}'/></message>"
             )
 

@@ -72,7 +72,7 @@ def require_delivered(got: Element, xml: str, sender: str, *, namespace: str = C
     added = set(got.attrib) - set(sent.attrib) - {"from", XML_LANG}
     require(not added, "no attribute besides the sent ones", got)
     for name, value in sent.attrib.items():
-        require(name == "from" or got.get(name) == value, f"{name} is {value!r}, as sent", got)
+        require(name == "from" or got.get(name) == value, f"{name!s} is {value!r}, as sent", got)
     left = list(got)
     for child in sent:
         found = next((other for other in left if same(child, other)), None)
@@ -86,7 +86,7 @@ def same(one: Element, other: Element) -> bool:
     """Whether two elements say the same: names, attributes, text, children in their order."""
     return (
         one.tag == other.tag
-        and dict(one.attrib) == dict(other.attrib)
+        and sorted(one.items()) == sorted(other.items())
         and (one.text or "") == (other.text or "")
         and len(one) == len(other)
         and all(same(a, b) and (a.tail or "") == (b.tail or "") for a, b in zip(one, other, strict=True))

@@ -26,7 +26,7 @@ RFC = Specification("RFC 6120")
 every_kind = pytest.mark.parametrize("kind", ["message", "presence", "iq"])
 
 MANY = 60
-REMOTE_WAIT = 40.0
+REMOTE_WAIT = 15.0
 """Seconds for a server to find out that a domain cannot be reached: name servers are slow to give up."""
 
 
@@ -78,10 +78,8 @@ def test_many_recipients_each_get_their_own(alice: Session, connect: Connect) ->
     recipients = [connect(label=f"contact {number}") for number in range(4)]
     sent: dict[str, list[str]] = {r.jid: [] for r in recipients}
     for number in range(MANY):
-        recipient = recipients[number % len(recipients)].jid
-        sent[recipient].append(
-            f"<message type='chat' id='{new_id()}' to='{recipient}'><body>{number}</body></message>"
-        )
+        address = recipients[number % len(recipients)].jid
+        sent[address].append(f"<message type='chat' id='{new_id()}' to='{address}'><body>{number}</body></message>")
     rounds = zip(*sent.values(), strict=True)
     alice.send("".join(xml for one_round in rounds for xml in one_round))
     for recipient in recipients:
@@ -120,7 +118,8 @@ def test_message_to_nobody_goes_to_the_own_account(alice: Session) -> None:
     alice.send(f"<message type='chat' id='{asked}'><body>Note to self</body>{UNKNOWN}</message>")
     got = alice.expect(asked)
     require(got.get("to") in {None, alice.bare_jid}, f"'to' is absent or {alice.bare_jid}", got)
-    got.attrib.pop("to", None)
+    if "to" in got.attrib:
+        del got.attrib["to"]
     require_delivered(
         got, f"<message type='chat' id='{asked}'><body>Note to self</body>{UNKNOWN}</message>", alice.jid
     )
