@@ -13,25 +13,23 @@ import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import datetime
 from functools import cache
 from pathlib import Path
 
 import docker
 from docker.errors import APIError, DockerException, NotFound
 from docker.models.containers import Container
-from docker.types import LogConfig
+from docker.types import CancellableStream, LogConfig
 from requests.exceptions import RequestException
-from urllib3.exceptions import HTTPError
 
 from lab.cell import Endpoint, Process, Transport
 from lab.engines import Progress, Running, cells, owners
 from lab.engines.images import Recipe, subject_image
 from lab.engines.ports import LOOPBACK, free_ports
-from lab.engines.provision import connect, engine_state
+from lab.engines.provision import connect, engine_state, knock
 from lab.engines.readiness import did_not_start, wait_until_ready
 from lab.engines.server_log import ServerLog
-from lab.engines.signals import ended_by_signals
+from lab.engines.signals import ended_by_signals, uninterrupted
 from lab.engines.watch import Watch
 from lab.errors import LabError, MachineError, UsageError
 from lab.subjects import Container as ContainerFacts
@@ -78,7 +76,8 @@ class DockerEngine:
             stack.callback(server.remove)
             stack.callback(watch.end)
             progress.step(f"starting {subject.title} {subject.version}")
-            endpoints = server.first_spawn(files)
+            with uninterrupted():
+                endpoints = server.first_spawn(files)
             wait_until_ready(subject, endpoints[subject.ready.port], domain=domain, log=log, gone=server.gone)
             server.make_admin()
             running = cells.publish(
@@ -207,11 +206,12 @@ class _Server:
             self._start()
 
     def _start(self) -> None:
-        self.container.start()
-        self.container.reload()
-        started = datetime.fromisoformat(self.container.attrs["State"]["StartedAt"])
-        self._reader = threading.Thread(target=self._copy, args=(started,), name="server.log", daemon=True)
+        knock()
+        # Attached before it starts, so that no word is lost; following the engine's log instead may never end.
+        output = self.container.attach(stdout=True, stderr=True, stream=True)
+        self._reader = threading.Thread(target=self._copy, args=(output,), name="server.log", daemon=True)
         self._reader.start()
+        self.container.start()
 
     def wait(self) -> str:
         """Block until it exits; says how."""
@@ -229,7 +229,9 @@ class _Server:
 
     def remove(self) -> None:
         """Remove all that was made for this run, also where making it was interrupted half way."""
-        owners.remove(self._client, self._run)
+        knock()
+        with uninterrupted():
+            owners.remove(self._client, self._run)
 
     def drain(self, timeout: float = 10.0) -> None:
         """Wait until the subject's last words are in the log."""
@@ -271,16 +273,17 @@ class _Server:
         places = {"domain": self._domain, "user": "{user}", "password": "{password}"}
         return ("docker", "exec", self.id, *(fill(word, **places) for word in command))
 
-    def _copy(self, since: datetime) -> None:
-        """Copy what the subject says, from this start of it until its end."""
+    def _copy(self, output: CancellableStream[bytes]) -> None:
         rest = b""
-        with suppress(OSError, HTTPError, DockerException):  # an engine that dies ends the words too
-            for chunk in self.container.logs(stream=True, follow=True, since=since.timestamp()):
+        with suppress(OSError):  # an engine that dies ends the words too
+            for chunk in output:
                 *lines, rest = (rest + chunk).split(b"\n")
                 for line in lines:
                     self._log.line(line)
         if rest:
             self._log.line(rest)
+        # The stream's own close() shuts the socket down, but leaves it open.
+        output._response.close()  # type: ignore[attr-defined]  # not in its stubs
 
 
 def _files(subject: Subject, facts: ContainerFacts, domain: str, certificates: Path) -> bytes:
@@ -332,7 +335,7 @@ def _engine_errors() -> Iterator[None]:
             cause=str(error.explanation or error),
             hint="`stanzalab doctor` looks at the engine",
         ) from error
-    except (DockerException, RequestException) as error:
+    except (DockerException, RequestException, ConnectionError, FileNotFoundError) as error:
         raise MachineError(
             "the container engine went away",
             cause=str(error),

@@ -142,14 +142,10 @@ def _build(
         forcerm=True,
         decode=True,
     )
+    failure = ""
     try:
-        for event in events:
-            if "error" in event:
-                raise MachineError(
-                    f"{recipe.tag} could not be built",
-                    cause="\n".join([*output[-30:], str(event["error"]).strip()]),
-                    hint=f"mend {recipe.folder / 'Dockerfile'}, or the mirror that it installs from",
-                )
+        for event in events:  # to the end, also after a failure: the connection is whole again then
+            failure = failure or str(event.get("error", "")).strip()
             for line in str(event.get("stream", "")).splitlines():
                 if line.strip():
                     output.append(line.rstrip())
@@ -160,6 +156,12 @@ def _build(
             cause=str(error),
             hint="start the engine again; `stanzalab doctor` looks at it",
         ) from error
+    if failure:
+        raise MachineError(
+            f"{recipe.tag} could not be built",
+            cause="\n".join([*output[-30:], failure]),
+            hint=f"mend {recipe.folder / 'Dockerfile'}, or the mirror that it installs from",
+        )
 
 
 def _tar(files: dict[str, bytes]) -> io.BytesIO:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import time
 from dataclasses import dataclass
@@ -49,8 +50,9 @@ def connect(timeout: float = 60.0) -> docker.DockerClient:
     Raises MachineError when no engine answers.
     """
     try:
+        knock()
         return docker.from_env(timeout=int(timeout))
-    except DockerException as error:
+    except (DockerException, OSError) as error:
         raise MachineError(
             "no container engine answers",
             cause=_innermost(error),
@@ -58,11 +60,24 @@ def connect(timeout: float = 60.0) -> docker.DockerClient:
         ) from error
 
 
+def knock() -> None:
+    """Raises OSError where nobody listens on the engine's Unix socket.
+
+    The SDK would say so too, but leaves a socket open each time.
+    """
+    scheme, _, path = _endpoint().partition("://")
+    if scheme == "unix":
+        with socket.socket(socket.AF_UNIX) as door:
+            door.settimeout(5)
+            door.connect(path)
+
+
 def engine_state() -> EngineState:
     """Ask the engine, and look at the machine."""
     try:
+        knock()
         client = docker.from_env(timeout=5)
-    except DockerException as error:
+    except (DockerException, OSError) as error:
         return _facts(problem=_innermost(error))
     try:
         version = client.version()
@@ -232,9 +247,13 @@ def _advice(state: EngineState) -> str:
     )
 
 
+def _endpoint() -> str:
+    return os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+
+
 def _facts(version: str = "", problem: str = "") -> EngineState:
     return EngineState(
-        endpoint=os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock"),
+        endpoint=_endpoint(),
         version=version,
         problem=problem,
         dockerd=shutil.which("dockerd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin") is not None,

@@ -17,7 +17,7 @@ def ended_by_signals() -> Iterator[None]:
 
     Handlers that somebody else has set stay. Outside the main thread nobody may set any: nothing is done there.
     """
-    if threading.current_thread() is not threading.main_thread():
+    if not _in_main_thread():
         yield
         return
     ours = [number for number in POLITE if signal.getsignal(number) is signal.SIG_DFL]
@@ -28,6 +28,36 @@ def ended_by_signals() -> Iterator[None]:
     finally:
         for number in ours:
             signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """A signal that comes while the block runs, Ctrl-C too, takes effect at its end; a second one at once.
+
+    For a short block that asks somebody else to make or remove things: half way, nobody knows what there is.
+    """
+    if not _in_main_thread():
+        yield
+        return
+    came: list[int] = []
+
+    def remember(number: int, _frame: FrameType | None) -> None:
+        if came:
+            raise KeyboardInterrupt
+        came.append(number)
+
+    before = {number: signal.signal(number, remember) for number in (signal.SIGINT, *POLITE)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 def _unwind(number: int, _frame: FrameType | None) -> None:
