@@ -7,6 +7,7 @@ that brings them up is not.
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,11 +19,15 @@ from lab.errors import UsageError
 from lab.plugin.accounts import Accounts, Comeback
 from lab.plugin.judge import impossible
 from lab.wire import component, negotiation
+from lab.wire.namespaces import COMPONENT
 from lab.wire.negotiation import Stage
-from lab.wire.session import Session
+from lab.wire.session import Session, StreamFailed
 from lab.wire.trace import Trace
 
 TRACE = pytest.StashKey[Trace]()
+
+
+FAREWELL = 1.0  # seconds: there is one component address, and the next check needs it
 
 
 def _leave_alone(session: Session) -> None:
@@ -81,8 +86,17 @@ class Connect:
         """A component of XEP-0114: ready for stanzas, or (`ready=False`) a TCP connection with nothing sent."""
         if self.cell.endpoint("component") is None or self.cell.component is None:
             impossible("the cell has no place for a component")
-        make = component.connect if ready else negotiation.connect_component
-        return self.adopt(make(self.cell, domain=domain, trace=self.trace))
+        if not ready:
+            return self.adopt(negotiation.connect_component(self.cell, domain=domain, trace=self.trace))
+        deadline = time.monotonic() + self.cell.patience
+        while True:
+            try:
+                return self.adopt(component.connect(self.cell, domain=domain, trace=self.trace))
+            except StreamFailed as error:
+                # The component of the check before may still be on its way out.
+                if error.condition != "conflict" or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.02)
 
     def adopt(self, session: Session) -> Session:
         """Close this session with the check."""
@@ -92,7 +106,7 @@ class Connect:
 
     def close(self) -> None:
         for session in self.open:
-            session.close()
+            session.close(farewell=FAREWELL if session.namespace == COMPONENT else 0.0)
 
 
 @pytest.fixture(scope="session")

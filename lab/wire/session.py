@@ -265,11 +265,17 @@ class Session:
             raise
         raise NoAnswer("the peer went on sending", expected="the end of the connection")
 
-    def close(self) -> None:
-        """Close politely as far as the connection allows; never raises."""
+    def close(self, *, farewell: float = 0.0) -> None:
+        """Close politely as far as the connection allows; never raises.
+
+        `farewell` is how many seconds to wait until the peer has closed too: then it has forgotten this entity.
+        """
         try:
             if self.header is not None:
                 self.send_raw(b"</stream:stream>")
+            deadline = time.monotonic() + farewell
+            while (left := deadline - time.monotonic()) > 0 and self.transport.receive(timeout=left):
+                continue
         except LabError as error:
             self.trace.note(self.label, f"closing: {error.message}")
         finally:

@@ -9,8 +9,8 @@ from typing import Literal
 
 Direction = Literal["sent", "received", "note"]
 
-ENTRY_BYTES = 64 * 1024
-TRACE_BYTES = 512 * 1024
+ENTRY_BYTES = 16 * 1024
+TRACE_BYTES = 128 * 1024
 ENTRIES = 10_000
 
 
