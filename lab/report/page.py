@@ -90,18 +90,26 @@ def shown(text: str, most: int = ANSWER) -> Markup:
 
 
 def laid(item: Item) -> Markup:
-    """An item of a trace, a line a child element; what was sent stands there unaltered but for marks."""
+    """An item of a trace, a line a child element; what was sent stands there unaltered but for marks.
+
+    For an element's content, not for an attribute.
+    """
     if item.direction == "note":
         return shown(item.text)
-    rows = ("  " * line.depth + _marked(line.text, spaces=True) for line in stanzas.lines(item))
+    rows = ("  " * line.depth + _marked(line.text, spaces=True, quotes=False) for line in stanzas.lines(item))
     markup = "\n".join(rows)
     return Markup(_NAME.sub(r"\1<b>\2</b>", markup) if item.whole else markup)  # noqa: S704 - same
 
 
-def _marked(text: str, *, lines: bool = False, spaces: bool = False) -> str:
-    """Escaped once for all; `html.escape` on strings, as Markup's own arithmetic takes seconds for a run."""
+def _marked(text: str, *, lines: bool = False, spaces: bool = False, quotes: bool = True) -> str:
+    """Escaped once for all; `html.escape` on strings, as Markup's own arithmetic takes seconds for a run.
+
+    Without `quotes` it is fit for an element's content alone: in stanzas they are every tenth character.
+    """
     found = pieces(text, lines=lines, spaces=spaces)
-    return "".join(f"<i>{html.escape(p.text)}</i>" if p.mark else html.escape(p.text) for p in found)
+    return "".join(
+        f"<i>{html.escape(p.text, quote=quotes)}</i>" if p.mark else html.escape(p.text, quote=quotes) for p in found
+    )
 
 
 def _policy(style: str, script: str) -> str:

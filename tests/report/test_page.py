@@ -317,7 +317,7 @@ def test_everything_is_there_without_javascript(browser: Browser, address: str) 
 
 
 def test_a_page_of_three_hundred_checks_is_small_and_fast(context: BrowserContext, tmp_path: Path) -> None:
-    """Measured on two busy cores: 2 MB, open in half a second."""
+    """Measured on two busy cores (load 5 to 10): 3.6 MB, complete after 0.9 to 2.4 s."""
     answer = building.REPLY * 12
     results = tuple(
         building.result(
