@@ -119,6 +119,7 @@ def select(
     Names may hold `*`. Raises UsageError with the nearest names where something does not exist, and where
     nothing is left: nothing selected is never green.
     """
+    suites.load(year)  # a year that does not exist is refused, whatever else is asked for
     chosen = [c for c in checks() if c.role == role]
     if rows:
         wanted = {p for row in rows for p in _providers_of(row, year)}

@@ -124,6 +124,7 @@ def run(
         engine=engine.value if engine else None,
         workers=workers,
         seed=seed,
+        rows=tuple(row or ()),
     )
     with ConsoleDisplay(err if as_json else out, verbose=verbose, quiet=as_json) as display:
         done = lab_run.run(plan, display)

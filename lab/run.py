@@ -54,6 +54,8 @@ class Plan:
     engine: str | None = None
     workers: int = 4
     seed: int | None = None
+    rows: tuple[str, ...] = ()
+    """The rows and categories that were asked for by name: they are reported even where they have no check."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,7 @@ def _header(plan: Plan, cell: Cell) -> Header:
         engine=cell.process.kind,
         replay=plan.replay,
         selected=tuple(check.name for check in plan.checks),
+        rows=plan.rows,
         known_checks=catalogue.known_checks("server"),
         provides=cell.provides,
         advertised=cell.advertised,

@@ -32,7 +32,7 @@ def subjects_table() -> str:
 def rewritten(text: str) -> str:
     for name, table in (("coverage", coverage_table()), ("subjects", subjects_table())):
         pattern = rf"(<!-- {name}: [^>]*-->\n).*?(<!-- /{name} -->)"
-        text = re.sub(pattern, lambda m, t=table: f"{m[1]}{t}\n{m[2]}", text, flags=re.DOTALL)
+        text = re.sub(pattern, rf"\g<1>{table}\n\g<2>", text, flags=re.DOTALL)
     return text
 
 

@@ -168,17 +168,7 @@ def test_subscriber_is_answered(alice: Session, bob: Session, mutual: bool) -> N
 @DISCO.must("8", says="Who may not see an account's presence gets service-unavailable for disco#info.")
 def test_stranger_is_refused(alice: Session, bob: Session) -> None:
     reply = info(bob, alice.bare_jid)
-    require_error(reply, "service-unavailable", kind="cancel")
-    require_equal(reply.get("from"), alice.bare_jid, "from")
-
-
-@DISCO.must("8", says="Whose presence the account's owner sees, but not the other way, gets service-unavailable.")
-def test_watched_contact_is_refused(alice: Session, bob: Session) -> None:
-    appear(alice)
-    appear(bob)
-    subscribe(alice, bob)
-    reply = info(bob, alice.bare_jid)
-    require_error(reply, "service-unavailable", kind="cancel")
+    require_error(reply, "service-unavailable")
     require_equal(reply.get("from"), alice.bare_jid, "from")
 
 
@@ -189,7 +179,7 @@ def test_watched_contact_is_refused(alice: Session, bob: Session) -> None:
 def test_absent_account_is_unavailable(alice: Session, node: str | None) -> None:
     nobody = f"nobody-{new_id()}@{alice.domain}"
     reply = info(alice, nobody, node)
-    require_error(reply, "service-unavailable", kind="cancel")
+    require_error(reply, "service-unavailable")
     require_equal(reply.get("from"), nobody, "from")
 
 
@@ -259,7 +249,7 @@ def test_items_hold_no_text(alice: Session) -> None:
     require(not any((i.text or "").strip() for i in found), "items without character data", query)
 
 
-@DISCO.should("4.1", says="An item is empty.")
+@DISCO.should("4.1", says="An item of the list is an empty element.")
 def test_items_are_empty(alice: Session) -> None:
     query = items_query(items(alice, alice.domain), alice.domain)
     found = query.findall("items:item", NS)

@@ -18,7 +18,7 @@ from lab.plugin import Connect, Specification, impossible, require, require_equa
 from lab.wire.component import digest, open_component_stream, shake_hands
 from lab.wire.namespaces import CLIENT, COMPONENT, LAB, NS, STREAM
 from lab.wire.negotiation import expect_header, header
-from lab.wire.session import Session, StreamEnded, StreamFailed, new_id
+from lab.wire.session import Session, StreamEnded, StreamFailed, new_id, stanza_error_condition
 from lab.wire.stream import Element
 from lab.wire.transport import ConnectionLost, NoAnswer
 from scenarios.server.rfc6120._stanzas import (
@@ -67,18 +67,20 @@ def _salted(connect: Connect) -> tuple[Session, str]:
     return session, open_component_stream(session)
 
 
-def _expect_silence_or_refusal(session: Session, asked: str) -> None:
-    """Whatever the server does with a stanza that a component must not send, it may not take it for good.
+def _require_refusal_or_silence(session: Session, asked: str) -> None:
+    """The check fails where a stanza that a component must not send is served.
 
-    It may end the stream, return an error, or drop the stanza without a word; a result is none of these.
+    The server may end the stream with an error, return the stanza as an error, or drop it without a word.
     """
     try:
-        session.sentinel()
-    except (StreamFailed, StreamEnded, ConnectionLost):
-        return
-    for element in session.inbox:
-        if element.get("id") == asked:
-            require_error(element)
+        session.expect_nothing(
+            f"<iq type='result' id='{asked}' from='{session.domain}' to='{session.jid}'/>",
+            lambda e: e.get("id") == asked and not stanza_error_condition(e),
+            "a result for a stanza that a component must not send",
+        )
+    except StreamFailed as error:
+        refusals = {"improper-addressing", "invalid-from", "bad-format", "invalid-xml", "not-authorized"}
+        require(error.condition in refusals, f"a stream error: {', '.join(sorted(refusals))}", error.seen)
 
 
 # --- stream headers
@@ -345,7 +347,7 @@ def test_from_of_another_domain_does_not_arrive(
     }[forged]
     sent = stanza(kind, bob.jid, address)
     component_session.send(sent)
-    _expect_silence_or_refusal(component_session, identifier(sent))
+    _require_refusal_or_silence(component_session, identifier(sent))
 
     def from_elsewhere(element: Element) -> bool:
         # A server that puts the component's own name where 'from' is missing lets no forgery through.
@@ -359,7 +361,7 @@ def test_from_of_another_domain_does_not_arrive(
 def test_request_without_to_is_not_served(component_session: Session) -> None:
     asked = new_id()
     component_session.send(f"<iq type='get' id='{asked}' from='{component_session.jid}'>{UNKNOWN}</iq>")
-    _expect_silence_or_refusal(component_session, asked)
+    _require_refusal_or_silence(component_session, asked)
 
 
 # --- several connections, and none

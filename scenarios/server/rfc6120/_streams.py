@@ -166,9 +166,7 @@ def introduce(alice: Session, bob: Session) -> None:
 def expect_gone(bob: Session, alice: Session) -> None:
     """Bob sees alice's session end: unavailable presence from her full JID."""
     bob.expect(
-        lambda e: (
-            localname(e) == "presence" and e.get("from") == alice.jid and e.get("type") == "unavailable"
-        ),
+        lambda e: localname(e) == "presence" and e.get("from") == alice.jid and e.get("type") == "unavailable",
         f"unavailable presence of {alice.jid}",
     )
 

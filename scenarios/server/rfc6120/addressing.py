@@ -23,6 +23,14 @@ from scenarios.server.rfc6120._stanzas import (
 
 RFC = Specification("RFC 6120")
 
+
+@pytest.fixture
+def bob(bob: Session) -> Session:
+    """Available: whether a client that is not gets stanzas too is a check of `routing`."""
+    become_available(bob)
+    return bob
+
+
 every_kind = pytest.mark.parametrize("kind", ["message", "presence", "iq"])
 
 
@@ -96,7 +104,6 @@ def test_forged_iq_is_not_answered_to_its_victim(alice: Session, bob: Session) -
 @pytest.mark.parametrize("forged", [False, True], ids=["absent", "forged"])
 @RFC.must("8.1.2.1", says="A subscription request bears the sender's bare JID as 'from', whatever the sender wrote.")
 def test_subscription_request_is_from_the_bare_jid(forged: bool, alice: Session, bob: Session) -> None:
-    become_available(bob)
     identity = new_id()
     lie = f"from='{alice.bare_jid}/{token_hex(4)}'" if forged else ""
     sent = f"<presence type='subscribe' id='{identity}' to='{bob.bare_jid}' {lie}/>"
@@ -117,7 +124,6 @@ def test_subscription_request_is_from_the_bare_jid(forged: bool, alice: Session,
 @every_kind
 @RFC.must_not("8.1.1.1", says="The server does not modify a full JID in 'to' of a stanza that it delivers.")
 def test_full_to_is_left_alone(kind: str, alice: Session, bob: Session) -> None:
-    become_available(bob)
     sent = stanza(kind, bob.jid)
     got = deliver(alice, bob, sent)
     require_equal(got.get("to"), bob.jid, "'to'")
@@ -127,7 +133,6 @@ def test_full_to_is_left_alone(kind: str, alice: Session, bob: Session) -> None:
 @pytest.mark.parametrize("kind", ["message", "presence"])
 @RFC.must_not("8.1.1.1", says="The server does not modify a bare JID in 'to' of a stanza that it delivers.")
 def test_bare_to_is_left_alone(kind: str, alice: Session, bob: Session) -> None:
-    become_available(bob)
     sent = stanza(kind, bob.bare_jid)
     got = deliver(alice, bob, sent)
     require_equal(got.get("to"), bob.bare_jid, "'to'")
@@ -196,6 +201,7 @@ def test_error_bears_the_id_of_its_cause(value: str, alice: Session) -> None:
     "8.1.3", "8.2.3", says="A response reaches the other client with the id of its request, and from its sender."
 )
 def test_response_of_a_contact_bears_the_id_of_its_request(alice: Session, bob: Session) -> None:
+    become_available(alice)
     request = stanza("iq", bob.jid)
     got = deliver(alice, bob, request)
     require_delivered(got, request, alice.jid)

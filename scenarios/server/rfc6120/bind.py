@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
 
 import pytest
 
@@ -143,7 +142,9 @@ def test_unfit_resource_is_made_fit(connect: Connect, unfit: str) -> None:
     require(fits(resource), "a resourcepart within the rules of RFC 6122", ascii(resource))
 
 
-@RFC.must("7.5", "7.7.2.1", says="A resourcepart that violates the rules for addresses is never bound as it stands.")
+@RFC.must(
+    "4.3.6", "7.7.2.1", says="A resourcepart that violates the rules for addresses is never bound as it stands."
+)
 @pytest.mark.parametrize("unfit", UNFIT)
 def test_unfit_resource_is_never_bound_as_it_stands(connect: Connect, unfit: str) -> None:
     session, account = authenticated(connect)
@@ -289,28 +290,14 @@ def settle(session: Session) -> None:
         return  # how it ends is the matter of another check
 
 
-@RFC.must(
-    "7.1",
-    says="A stanza to somebody else, sent before a resource is bound, ends the stream: <not-authorized/>.",
-)
-def test_stanza_before_binding_ends_the_stream(connect: Connect) -> None:
-    bob = connect(label="bob")
-    session, _ = authenticated(connect)
-    session.send(f"<message to='{bob.jid}' id='{new_id()}' type='chat'><body>too early</body></message>")
-    session.expect_stream_error("not-authorized")
-
-
 @RFC.must("6.3.1", "7.4", says="A resource is not bound before the client has authenticated.")
 def test_no_binding_before_authentication(connect: Connect) -> None:
     session = connect(Stage.SECURED)
     try:
         answer = bind_iq(session, "early")
-    except StreamFailed as error:
-        require_equal(error.condition, "not-authorized", "the stream error")
-        return
-    except (StreamEnded, ConnectionLost):
+    except (StreamFailed, StreamEnded, ConnectionLost):
         return  # nothing is bound on a stream that is over
-    require_error(answer, "not-authorized", "not-allowed", "unexpected-request", "service-unavailable", "forbidden")
+    require_error(answer)
 
 
 @RFC.must("6.3.1", says="A stanza that is sent before authentication is not processed.")
@@ -336,17 +323,8 @@ def test_no_restart_after_binding(connect: Connect) -> None:
     require(answer.get("type") in {"result", "error"}, "an answer", answer)
 
 
-def refused_binds(session: Session, resource: str, limit: int) -> Iterator[Element]:
-    """Errors to the same unacceptable request, again and again."""
-    for _ in range(limit):
-        answer = bind_iq(session, resource)
-        if answer.get("type") != "error":
-            return
-        yield answer
-
-
 def refusing(connect: Connect) -> tuple[Session, Account, str]:
-    """An authenticated stream, and a resourcepart that the server refuses; `impossible` where it refuses none."""
+    """An authenticated stream, and a resourcepart that it was just refused; `impossible` where none is refused."""
     account = connect.account()
     connect(account=account, resource="balcony", label="holder")
     for resource in ("balcony", "x" * 1024):
@@ -356,26 +334,43 @@ def refusing(connect: Connect) -> tuple[Session, Account, str]:
     return impossible("the server accepts or overrides every resourcepart, so that there is nothing to retry")
 
 
+def retry(session: Session, resource: str, limit: int) -> int:
+    """How many retries in a row are refused, `limit` at the most. Raises what ends the stream before that."""
+    for refused in range(limit):
+        if bind_iq(session, resource).get("type") != "error":
+            return refused
+    return limit
+
+
 @RFC.should("7.7.3", says="At least five retries are allowed after a resourcepart was refused.")
 def test_five_retries_to_bind_are_allowed(connect: Connect) -> None:
     session, account, resource = refusing(connect)
-    answered = 1 + len(list(refused_binds(session, resource, 4)))
-    require_equal(answered, 5, "the number of refusals on one stream")
+    require_equal(retry(session, resource, 4), 4, "the number of refused retries")
     resource_of(bind_iq(session, "fit"), account)
 
 
-@RFC.must("7.7.3", says="Retries to bind have a limit; behind it the stream is closed with <policy-violation/>.")
-def test_retries_to_bind_are_limited(connect: Connect) -> None:
+@RFC.should("7.7.3", says="No more than ten retries are allowed after a resourcepart was refused.")
+def test_no_more_than_ten_retries_to_bind_are_allowed(connect: Connect) -> None:
     session, _, resource = refusing(connect)
     try:
-        answered = 1 + len(list(refused_binds(session, resource, 40)))
+        refused = retry(session, resource, 11)
+    except (StreamFailed, StreamEnded, ConnectionLost):
+        return
+    require(False, "the end of the stream by the eleventh retry", f"{refused} retries were answered")
+
+
+@RFC.must("7.7.3", says="Retries to bind beyond the server's limit end the stream with <policy-violation/>.")
+def test_too_many_retries_to_bind_are_a_policy_violation(connect: Connect) -> None:
+    session, _, resource = refusing(connect)
+    try:
+        retry(session, resource, 40)
     except StreamFailed as error:
         require_equal(error.condition, "policy-violation", "the stream error")
         return
     except (StreamEnded, ConnectionLost) as error:
         error.expected = "the stream error policy-violation"
         raise
-    require(False, "the end of the stream after some refusals", f"{answered} were answered")
+    impossible("no limit is reached with 40 retries: see rfc-6120/no-more-than-ten-retries-to-bind-are-allowed")
 
 
 @RFC.must(
@@ -394,13 +389,10 @@ def test_limit_of_resources_is_a_resource_constraint(connect: Connect) -> None:
         session.jid = bound_jid(answer)
         sessions.append(session)
     ended = first_ended(sessions)
-    if ended is None:
-        impossible(f"no limit is reached with {MANY} connected resources")
-    require(
-        False,
-        "a bind refused by resource-constraint",
-        f"an older session ended: {ended}",
-    )
+    if ended is not None:
+        # Nothing says that a server may not make room first: then the account never is at its limit.
+        impossible(f"the server makes room, and refuses nobody: the oldest session ended: {ended}")
+    impossible(f"no limit is reached with {MANY} connected resources")
 
 
 def first_ended(sessions: list[Session]) -> str | None:

@@ -35,9 +35,7 @@ def test_broken_utf8_ends_the_stream(connect: Connect, text: bytes) -> None:
     expect_refusal(session, "unsupported-encoding", "not-well-formed", "bad-format", "invalid-xml")
 
 
-@RFC.must(
-    "11.6", "4.9.1.1", says="In a bound session, broken UTF-8 ends the session and is delivered to nobody."
-)
+@RFC.must("11.6", "4.9.1.1", says="In a bound session, broken UTF-8 ends the session and is delivered to nobody.")
 @broken
 def test_broken_utf8_is_not_delivered(alice: Session, bob: Session, text: bytes) -> None:
     introduce(alice, bob)
@@ -126,9 +124,7 @@ def test_byte_order_mark_inside_is_a_character(alice: Session, bob: Session) -> 
     require_equal(message.findtext("{*}body"), "\ufeffone\ufefftwo\ufeff", "body of the message")
 
 
-@RFC.must(
-    "11.6", "11.3", says="Where the bytes are cut on their way does not matter, not even within a character."
-)
+@RFC.must("11.6", "11.3", says="Where the bytes are cut on their way does not matter, not even within a character.")
 def test_bytes_may_come_one_by_one(alice: Session, bob: Session) -> None:
     identifier = new_id()
     alice.send(f"<message to='{bob.jid}' type='chat' id='{identifier}'><body>")

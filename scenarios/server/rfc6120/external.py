@@ -123,13 +123,14 @@ def test_external_takes_the_own_jid_as_authzid(connect: Connect) -> None:
 @RFC.must(
     "6.3.8",
     "6.5",
-    says="EXTERNAL with the JID of another as authorization identity is an <invalid-authzid/>.",
+    says="EXTERNAL with the JID of another as authorization identity is refused: <invalid-authzid/>.",
 )
 def test_external_refuses_the_jid_of_another(connect: Connect) -> None:
     _, certificate = certified(connect)
     other = connect.account()
     session = with_certificate(connect, certificate)
-    require_failure(external(session, base64(other.jid)), "invalid-authzid")
+    # §6.5.10: who does not wish to say more says not-authorized.
+    require_failure(external(session, base64(other.jid)), "invalid-authzid", "not-authorized")
 
 
 @RFC.must("6.3.1", "6.4.5", "3.4", says="EXTERNAL without a client certificate is a failure.")

@@ -33,9 +33,7 @@ def wrong_stream_namespace(domain: str) -> str:
     return header(to=domain).replace(STREAM, f"{LAB}:streams")
 
 
-@RFC.must(
-    "4.8.1", "4.9.1.2", says="A header in another than the stream namespace is refused with a stream error."
-)
+@RFC.must("4.8.1", "4.9.1.2", says="A header in another than the stream namespace is refused with a stream error.")
 def test_wrong_stream_namespace_is_refused(connect: Connect, cell: Cell) -> None:
     refused_header(connect(Stage.CONNECTED), wrong_stream_namespace(cell.domain))
 
@@ -124,9 +122,7 @@ def no_prefix(domain: str) -> str:
 @pytest.mark.parametrize(
     "form", [pytest.param(other_prefix, id="other-prefix"), pytest.param(no_prefix, id="no-prefix")]
 )
-def test_stream_prefix_is_accepted_or_refused(
-    connect: Connect, cell: Cell, form: Callable[[str], str]
-) -> None:
+def test_stream_prefix_is_accepted_or_refused(connect: Connect, cell: Cell, form: Callable[[str], str]) -> None:
     session = connect(Stage.CONNECTED)
     open_with(session, form(cell.domain))
     try:
@@ -135,9 +131,7 @@ def test_stream_prefix_is_accepted_or_refused(
         require(error.condition in CONDITIONS, "a defined condition", error.element)
 
 
-@RFC.should(
-    "4.8.5", "4.9.3.2", says="A prefix that the server does not accept is refused as bad-namespace-prefix."
-)
+@RFC.should("4.8.5", "4.9.3.2", says="A prefix that the server does not accept is refused as bad-namespace-prefix.")
 def test_refused_stream_prefix_is_named(connect: Connect, cell: Cell) -> None:
     session = connect(Stage.CONNECTED)
     open_with(session, other_prefix(cell.domain))
@@ -160,9 +154,7 @@ BROKEN_HEADERS = [
 ]
 
 
-@RFC.must(
-    "11.3", "4.9.1.2", says="A header that is not well-formed is answered by a header and a stream error."
-)
+@RFC.must("11.3", "4.9.1.2", says="A header that is not well-formed is answered by a header and a stream error.")
 @pytest.mark.parametrize("form", BROKEN_HEADERS)
 def test_header_that_is_not_well_formed_is_refused(connect: Connect, cell: Cell, form: str) -> None:
     refused_header(connect(Stage.CONNECTED), form.format(c=CLIENT, s=STREAM, d=cell.domain))
@@ -183,9 +175,7 @@ def test_header_that_is_not_well_formed_is_refused(connect: Connect, cell: Cell,
     ],
 )
 def test_other_root_element_is_refused(connect: Connect, cell: Cell, form: str) -> None:
-    refused_header(
-        connect(Stage.CONNECTED), "<?xml version='1.0'?>" + form.format(c=CLIENT, s=STREAM, d=cell.domain)
-    )
+    refused_header(connect(Stage.CONNECTED), "<?xml version='1.0'?>" + form.format(c=CLIENT, s=STREAM, d=cell.domain))
 
 
 @RFC.must("4.9.1.2", says="An error over the header comes inside a stream: header, error, closing tag.")

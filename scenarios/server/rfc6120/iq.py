@@ -21,6 +21,14 @@ from scenarios.server.rfc6120._stanzas import (
 
 RFC = Specification("RFC 6120")
 
+
+@pytest.fixture
+def bob(bob: Session) -> Session:
+    """Available: whether a client that is not gets stanzas too is a check of `routing`."""
+    become_available(bob)
+    return bob
+
+
 get_and_set = pytest.mark.parametrize("kind", ["get", "set"])
 targets = pytest.mark.parametrize("to", ["nobody", "server", "own-account"])
 
@@ -161,7 +169,6 @@ def test_iq_to_the_own_account_is_handled_on_its_behalf(to: str, alice: Session)
     "10.5.3.2", "8.2.3", says="An iq to another account is handled by the server, not delivered to its clients."
 )
 def test_iq_to_another_account_is_handled_by_the_server(kind: str, alice: Session, bob: Session) -> None:
-    become_available(bob)
     asked = new_id()
     sent = f"<iq type='{kind}' id='{asked}' to='{bob.bare_jid}'>{UNKNOWN}</iq>"
     alice.send(sent)
@@ -185,7 +192,6 @@ def test_iq_to_no_such_user_is_refused(kind: str, alice: Session) -> None:
 @get_and_set
 @RFC.must("8.2.3", says="An iq to a resource that is not connected is answered all the same, by one error.")
 def test_iq_to_an_absent_resource_is_answered(kind: str, alice: Session, bob: Session) -> None:
-    become_available(bob)
     absent = f"{bob.bare_jid}/{new_id()}"
     asked = new_id()
     replies = answers(alice, f"<iq type='{kind}' id='{asked}' to='{absent}'>{UNKNOWN}</iq>")
@@ -196,6 +202,7 @@ def test_iq_to_an_absent_resource_is_answered(kind: str, alice: Session, bob: Se
 
 @RFC.must("8.2.3", "10.5.4", says="Request and response pass between two clients, each once and with the same id.")
 def test_request_and_response_pass_between_clients(alice: Session, bob: Session) -> None:
+    become_available(alice)
     asked = new_id()
     request = f"<iq type='set' id='{asked}' to='{bob.jid}'>{UNKNOWN}</iq>"
     require_delivered(deliver(alice, bob, request), request, alice.jid)
@@ -205,6 +212,7 @@ def test_request_and_response_pass_between_clients(alice: Session, bob: Session)
 
 @RFC.must("8.2.3", "8.3.1", says="A client's error reaches who asked, with its id, type, condition and text.")
 def test_error_of_a_client_reaches_who_asked(alice: Session, bob: Session) -> None:
+    become_available(alice)
     asked = new_id()
     request = f"<iq type='get' id='{asked}' to='{bob.jid}'>{UNKNOWN}</iq>"
     require_delivered(deliver(alice, bob, request), request, alice.jid)

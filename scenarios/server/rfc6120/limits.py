@@ -46,18 +46,14 @@ def require_whole(alice: Session, bob: Session, size: int) -> None:
 def announced_limit(session: Session) -> int:
     """The size in bytes that the server says it takes (XEP-0478)."""
     limit = (
-        session.features.findtext(".//{urn:xmpp:stream-limits:0}max-bytes")
-        if session.features is not None
-        else None
+        session.features.findtext(".//{urn:xmpp:stream-limits:0}max-bytes") if session.features is not None else None
     )
     if not (limit or "").isdecimal():
         unsupported("a limit in the stream features (XEP-0478)")
     return int(limit or 0)
 
 
-@RFC.must_not(
-    "13.12", says="No server's limit is below 10,000 bytes: a stanza of that size is delivered whole."
-)
+@RFC.must_not("13.12", says="No server's limit is below 10,000 bytes: a stanza of that size is delivered whole.")
 @pytest.mark.parametrize("size", [pytest.param(5_000, id="half"), pytest.param(SMALLEST_LIMIT, id="whole")])
 def test_stanza_of_the_smallest_limit_is_delivered(alice: Session, bob: Session, size: int) -> None:
     require_whole(alice, bob, size)
@@ -74,9 +70,7 @@ def test_stanza_of_the_smallest_limit_is_delivered(alice: Session, bob: Session,
         pytest.param("<x xmlns='urn:stanzalab:0'>{elements}</x>", id="elements"),
     ],
 )
-def test_other_stanzas_of_the_smallest_limit_are_delivered(
-    alice: Session, bob: Session, filling: str
-) -> None:
+def test_other_stanzas_of_the_smallest_limit_are_delivered(alice: Session, bob: Session, filling: str) -> None:
     payload = filling.format(x="x" * 9_500, elements=f"<y>{'x' * 88}</y>" * 100)
     message = deliver(
         alice,
@@ -111,9 +105,7 @@ def test_stanza_above_the_announced_limit_is_refused(alice: Session, bob: Sessio
     )
 
 
-@RFC.must(
-    "13.12", "4.9.3.14", says="A stanza of any size is delivered whole, or refused as a policy-violation."
-)
+@RFC.must("13.12", "4.9.3.14", says="A stanza of any size is delivered whole, or refused as a policy-violation.")
 @pytest.mark.parametrize("kibibytes", [64, 250, 258, 1024])
 def test_large_stanza_is_delivered_or_refused(alice: Session, bob: Session, kibibytes: int) -> None:
     stanza, text = sized(bob.jid, kibibytes * 1024)
@@ -164,9 +156,7 @@ ENDLESS = [
 ]
 
 
-@RFC.should(
-    "13.12", says="What never ends is given up: the server limits the size of what it has to remember."
-)
+@RFC.should("13.12", says="What never ends is given up: the server limits the size of what it has to remember.")
 @proved_by("boundless-appetite")
 @pytest.mark.parametrize(("stage", "start", "more"), ENDLESS)
 def test_endless_data_is_given_up(connect: Connect, cell: Cell, stage: Stage, start: str, more: str) -> None:
@@ -182,9 +172,7 @@ def test_endless_data_is_given_up(connect: Connect, cell: Cell, stage: Stage, st
     except PeerError:
         _require_service(connect)
         return
-    require(
-        False, "an end to the patience of the server", f"{FLOOD // 1024 // 1024} MiB of one stanza were taken"
-    )
+    require(False, "an end to the patience of the server", f"{FLOOD // 1024 // 1024} MiB of one stanza were taken")
 
 
 def _require_service(connect: Connect) -> None:

@@ -11,9 +11,17 @@ from lab.plugin import Connect, Specification, Stage, require, require_equal
 from lab.wire.namespaces import CLIENT, LAB, XML_LANG
 from lab.wire.negotiation import authenticate, bind, expect_header, header
 from lab.wire.session import Session, localname, new_id, parse, stanza_error_condition
-from scenarios.server.rfc6120._stanzas import UNKNOWN, deliver, require_delivered, require_no_copy
+from scenarios.server.rfc6120._stanzas import UNKNOWN, become_available, deliver, require_delivered, require_no_copy
 
 RFC = Specification("RFC 6120")
+
+
+@pytest.fixture
+def bob(bob: Session) -> Session:
+    """Available: whether a client that is not gets stanzas too is a check of `routing`."""
+    become_available(bob)
+    return bob
+
 
 A, B = f"{LAB}:a", f"{LAB}:b"
 
@@ -60,6 +68,7 @@ def test_presence_keeps_unknown_content(payload: str, alice: Session, bob: Sessi
 @some_extensions
 @RFC.must("8.4", "8.2.3", says="An iq and its result are delivered with payloads unknown to the server, unmodified.")
 def test_iq_keeps_unknown_content(payload: str, alice: Session, bob: Session) -> None:
+    become_available(alice)
     asked = new_id()
     request = f"<iq type='set' id='{asked}' to='{bob.jid}'>{payload}</iq>"
     require_delivered(deliver(alice, bob, request), request, alice.jid)

@@ -86,9 +86,7 @@ def looks(answer: Element) -> str:
     return show(answer) if is_sasl(answer, "failure") else str(answer.tag)
 
 
-@RFC.should(
-    "6.4.5", "6.4.3", says="The stream outlives a failure: on it, the client can authenticate rightly."
-)
+@RFC.should("6.4.5", "6.4.3", says="The stream outlives a failure: on it, the client can authenticate rightly.")
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-1-PLUS"])
 def test_stream_outlives_a_failure(connect: Connect, mechanism: str) -> None:
     account = connect.account()

@@ -45,17 +45,13 @@ def test_stream_opened_and_closed_at_once(connect: Connect, cell: Cell) -> None:
 @RFC.must("4.4", says="What a client sent before its closing tag is still processed.")
 def test_stanza_before_the_closing_tag_is_delivered(alice: Session, bob: Session) -> None:
     identifier = new_id()
-    alice.send(
-        f"<message to='{bob.jid}' type='chat' id='{identifier}'><body>Farewell</body></message>{CLOSE}"
-    )
+    alice.send(f"<message to='{bob.jid}' type='chat' id='{identifier}'><body>Farewell</body></message>{CLOSE}")
     message = bob.expect(identifier)
     require_equal(message.get("from"), alice.jid, "'from' of the message")
     require_equal(message.findtext("{*}body"), "Farewell", "body of the message")
 
 
-@RFC.must_not(
-    "11.3", "4.4", says="What comes behind the closing tag belongs to no stream and is not processed."
-)
+@RFC.must_not("11.3", "4.4", says="What comes behind the closing tag belongs to no stream and is not processed.")
 def test_stanza_behind_the_closing_tag_is_not_delivered(alice: Session, bob: Session) -> None:
     identifier = new_id()
     stanza = f"<message to='{bob.jid}' type='chat' id='{identifier}'><body>Too late</body></message>"
@@ -64,9 +60,7 @@ def test_stanza_behind_the_closing_tag_is_not_delivered(alice: Session, bob: Ses
     bob.expect_nothing(stanza, lambda e: e.get("id") == identifier, "stanza from behind the closing tag")
 
 
-@RFC.must(
-    "4.4", says="The end of its stream is the end of a client's session: contacts see it become unavailable."
-)
+@RFC.must("4.4", says="The end of its stream is the end of a client's session: contacts see it become unavailable.")
 def test_closing_ends_the_session(alice: Session, bob: Session) -> None:
     introduce(alice, bob)
     alice.send(CLOSE)
@@ -105,12 +99,8 @@ def test_one_connection_carries_both_streams(alice: Session, bob: Session) -> No
     require_equal(message.findtext("{*}body"), "Incoming", "body of the message")
 
 
-@RFC.may(
-    "11.7", "11.3", says="Whitespace between stanzas is only a separator, before and after authentication."
-)
-@pytest.mark.parametrize(
-    "space", [pytest.param(" ", id="space"), pytest.param("\n\r\n\t ", id="line-breaks")]
-)
+@RFC.may("11.7", "11.3", says="Whitespace between stanzas is only a separator, before and after authentication.")
+@pytest.mark.parametrize("space", [pytest.param(" ", id="space"), pytest.param("\n\r\n\t ", id="line-breaks")])
 @pytest.mark.parametrize(
     "stage", [pytest.param(Stage.OPENED, id="before-tls"), pytest.param(Stage.BOUND, id="bound")]
 )

@@ -103,9 +103,7 @@ def test_undefined_condition_is_not_used_alone(connect: Connect, provoke: Provok
     )
 
 
-@RFC.must(
-    "4.9.1.1", "4.9", "4.4", says="Behind a stream error the server closes its stream, then the connection."
-)
+@RFC.must("4.9.1.1", "4.9", "4.4", says="Behind a stream error the server closes its stream, then the connection.")
 @pytest.mark.parametrize(
     "stage", [pytest.param(Stage.OPENED, id="before-tls"), pytest.param(Stage.BOUND, id="bound")]
 )
@@ -122,9 +120,7 @@ def test_stream_error_is_followed_by_the_closing_tag(connect: Connect, stage: St
     "cause",
     [
         pytest.param(BROKEN, id="not-well-formed"),
-        pytest.param(
-            "<stream:error><undefined-condition xmlns='{e}'/></stream:error></stream:stream>", id="ours"
-        ),
+        pytest.param("<stream:error><undefined-condition xmlns='{e}'/></stream:error></stream:stream>", id="ours"),
     ],
 )
 def test_stream_error_ends_the_session(alice: Session, bob: Session, cause: str) -> None:
@@ -167,9 +163,7 @@ EARLY = [
     says="A stanza to somebody before negotiation is complete is not delivered, and ends the stream.",
 )
 @pytest.mark.parametrize(("stage", "form"), EARLY)
-def test_stanza_before_the_end_of_negotiation(
-    connect: Connect, bob: Session, stage: Stage, form: str
-) -> None:
+def test_stanza_before_the_end_of_negotiation(connect: Connect, bob: Session, stage: Stage, form: str) -> None:
     early = connect(stage)
     identifier = new_id()
     early.send(form.format(to=bob.jid, id=identifier))
@@ -189,9 +183,7 @@ def test_stanza_before_the_end_of_negotiation(
 
 FOREIGN = [
     pytest.param("<lab:foo xmlns:lab='urn:stanzalab:0' {address}><lab:bar/></lab:foo>", id="foreign-element"),
-    pytest.param(
-        "<message xmlns='urn:stanzalab:0' {address}><body>Hello</body></message>", id="lookalike-message"
-    ),
+    pytest.param("<message xmlns='urn:stanzalab:0' {address}><body>Hello</body></message>", id="lookalike-message"),
     pytest.param("<iq xmlns='urn:stanzalab:0' type='get' {address}><x/></iq>", id="lookalike-iq"),
     pytest.param("<message xmlns='' {address}><body>Hello</body></message>", id="no-namespace"),
     pytest.param("<note {address}><body>Hello</body></note>", id="unknown-name"),
@@ -248,9 +240,7 @@ def test_what_is_no_stanza_is_ignored_or_named(alice: Session, form: str) -> Non
 def test_server_namespace_does_not_reach_a_client(alice: Session, bob: Session) -> None:
     # Refused, ignored or put right: only passing it on as it is would be wrong.
     identifier = new_id()
-    stanza = (
-        f"<message xmlns='{SERVER}' to='{bob.jid}' type='chat' id='{identifier}'><body>Hello</body></message>"
-    )
+    stanza = f"<message xmlns='{SERVER}' to='{bob.jid}' type='chat' id='{identifier}'><body>Hello</body></message>"
     alice.send(stanza)
     lives = _lives(alice)
     bob.expect_nothing(

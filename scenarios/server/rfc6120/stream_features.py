@@ -46,9 +46,7 @@ def test_features_follow_the_header(connect: Connect, where: Where) -> None:
         require(features.find("tls:starttls", NS) is None, "no STARTTLS after TLS", features)
 
 
-@RFC.must(
-    "4.3.3", "4.7.3", says="After TLS and after SASL the same connection carries a new stream with a new id."
-)
+@RFC.must("4.3.3", "4.7.3", says="After TLS and after SASL the same connection carries a new stream with a new id.")
 def test_restart_makes_a_new_stream(connect: Connect, cell: Cell) -> None:
     session = connect(Stage.CONNECTED)
     ids = [open_with(session, next_header(session)).get("id")]
@@ -76,9 +74,7 @@ def test_no_features_after_completion(alice: Session) -> None:
     alice.expect_nothing("<stream:features/>", lambda e: e.tag == FEATURES, "stream features")
 
 
-@RFC.must(
-    "4.3.6", says="A client's JID is the account that it authenticated as, with the resource that was bound."
-)
+@RFC.must("4.3.6", says="A client's JID is the account that it authenticated as, with the resource that was bound.")
 def test_jid_is_account_and_resource(connect: Connect, bob: Session) -> None:
     account = connect.account()
     session = connect(Stage.AUTHENTICATED, account=account)
@@ -90,9 +86,7 @@ def test_jid_is_account_and_resource(connect: Connect, bob: Session) -> None:
 
 
 @RFC.must("4.3.6", says="The JID is canonical, however the client wrote its name.")
-@pytest.mark.parametrize(
-    "mechanism", [pytest.param("PLAIN", id="plain"), pytest.param("SCRAM-SHA-1", id="scram")]
-)
+@pytest.mark.parametrize("mechanism", [pytest.param("PLAIN", id="plain"), pytest.param("SCRAM-SHA-1", id="scram")])
 def test_jid_is_canonical(connect: Connect, mechanism: str) -> None:
     account = connect.account()
     session = connect(Stage.SECURED)

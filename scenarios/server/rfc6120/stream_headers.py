@@ -50,9 +50,7 @@ def test_response_header_says_from(connect: Connect, cell: Cell, where: Where) -
     require(answer.get("from") in names, f"from={cell.domain!r} on the response header", show(answer.element))
 
 
-@RFC.must(
-    "4.7.2", says="A client that says who it is ('from') finds its bare JID in the response header's 'to'."
-)
+@RFC.must("4.7.2", says="A client that says who it is ('from') finds its bare JID in the response header's 'to'.")
 @everywhere
 def test_response_header_says_to_whom(connect: Connect, where: Where) -> None:
     account = connect.account()
@@ -109,9 +107,7 @@ def test_client_stream_id_is_ignored(connect: Connect, cell: Cell) -> None:
     session = connect(Stage.CONNECTED)
     ours = f"client-{new_id()}"
     answer = open_with(session, header(to=cell.domain, attributes=f"id='{ours}'"))
-    require(
-        answer.get("id") and answer.get("id") != ours, "a stream id of the server's own", show(answer.element)
-    )
+    require(answer.get("id") and answer.get("id") != ours, "a stream id of the server's own", show(answer.element))
     expect_features(session)
 
 
@@ -121,14 +117,10 @@ def test_response_header_has_a_language(connect: Connect, where: Where) -> None:
     session = before_header(connect, where)
     answer = open_with(session, next_header(session, lang="de-CH"))
     seen = answer.get(XML_LANG) or ""
-    require(
-        LANGUAGE_TAG.match(seen), "xml:lang with a language tag on the response header", show(answer.element)
-    )
+    require(LANGUAGE_TAG.match(seen), "xml:lang with a language tag on the response header", show(answer.element))
 
 
-@RFC.must(
-    "4.7.4", says="A client with no language, or an unknown one, is told the server's default language."
-)
+@RFC.must("4.7.4", says="A client with no language, or an unknown one, is told the server's default language.")
 def test_unknown_language_falls_back_to_the_default(connect: Connect, cell: Cell) -> None:
     without = open_with(connect(Stage.CONNECTED), header(to=cell.domain, lang=None))
     default = without.get(XML_LANG) or ""
@@ -198,9 +190,7 @@ def test_response_header_has_the_lower_version(connect: Connect, cell: Cell, ver
             raise
 
 
-@RFC.should_not(
-    "4.7.5", says="A client without a version speaks 0.9: the response header has no version either."
-)
+@RFC.should_not("4.7.5", says="A client without a version speaks 0.9: the response header has no version either.")
 def test_old_client_gets_no_version(connect: Connect, cell: Cell) -> None:
     session = connect(Stage.CONNECTED)
     answer = open_with(session, header(to=cell.domain, version=None))
@@ -216,14 +206,10 @@ def test_old_client_gets_no_version(connect: Connect, cell: Cell) -> None:
         pytest.param("<?xml version='1.0' encoding='utf-8'?>", "", id="encoding-in-lower-case"),
         pytest.param('<?xml version="1.0"?>\r\n', " xml:lang\r\n=\t'en'\n", id="line-breaks"),
         pytest.param("<?xml version='1.0'?>", "xml:lang='&#101;n'", id="character-reference"),
-        pytest.param(
-            "<?xml version='1.0'?>", "xmlns:lab='urn:stanzalab:0' lab:any='1'", id="unknown-attribute"
-        ),
+        pytest.param("<?xml version='1.0'?>", "xmlns:lab='urn:stanzalab:0' lab:any='1'", id="unknown-attribute"),
     ],
 )
-def test_equivalent_header_is_accepted(
-    connect: Connect, cell: Cell, declaration: str, attributes: str
-) -> None:
+def test_equivalent_header_is_accepted(connect: Connect, cell: Cell, declaration: str, attributes: str) -> None:
     session = connect(Stage.CONNECTED)
     text = header(to=cell.domain, lang=None, attributes=attributes, declaration=declaration)
     answer = open_with(session, text)

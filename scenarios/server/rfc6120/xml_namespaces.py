@@ -40,9 +40,7 @@ def payload_of(message: Element, tag: object) -> Element | None:
 
 def require_payload(alice: Session, bob: Session, start: str, payload: str) -> None:
     """Send a message with `start` in its start tag; the payload must arrive with the same expanded names."""
-    stanza = (
-        f"<message to='{bob.jid}' type='chat' id='{new_id()}'{start}><body>Hello</body>{payload}</message>"
-    )
+    stanza = f"<message to='{bob.jid}' type='chat' id='{new_id()}'{start}><body>Hello</body>{payload}</message>"
     sent = parse(stanza, default=CLIENT)[1]
     message = deliver(alice, bob, stanza)
     require_equal(message.get("from"), alice.jid, "'from' of the message")
@@ -78,9 +76,7 @@ def test_prefix_declared_by_the_stanza(alice: Session, bob: Session, payload: st
 )
 def test_prefix_declared_by_the_stream(connect: Connect, cell: Cell, bob: Session) -> None:
     identifier = new_id()
-    alice = bound_with(
-        connect, header(to=cell.domain, attributes="xmlns:p='urn:stanzalab:0'", declaration="")
-    )
+    alice = bound_with(connect, header(to=cell.domain, attributes="xmlns:p='urn:stanzalab:0'", declaration=""))
     alice.send(f"<message to='{bob.jid}' type='chat' id='{identifier}'><body>Hello</body><p:x/></message>")
     try:
         alice.sentinel(bob)
@@ -150,18 +146,14 @@ def test_server_sends_no_prefixes(alice: Session, bob: Session) -> None:
     replies = [
         alice.iq("get", f"<query xmlns='{DISCO_INFO}'/>", to=alice.domain),
         alice.iq("get", "<unheard-of xmlns='urn:stanzalab:0'/>", to=alice.domain),
-        deliver(
-            bob, alice, f"<message to='{alice.jid}' type='chat' id='{new_id()}'><body>Hello</body></message>"
-        ),
+        deliver(bob, alice, f"<message to='{alice.jid}' type='chat' id='{new_id()}'><body>Hello</body></message>"),
     ]
     for element in (e for reply in replies for e in reply.iter()):
         ours = etree.QName(element).namespace == CLIENT
         require(not ours or element.prefix is None, "no prefix in the content namespace", element)
 
 
-@RFC.must(
-    "4.8.2", says="Stanzas may name the content namespace themselves: with or without, they mean the same."
-)
+@RFC.must("4.8.2", says="Stanzas may name the content namespace themselves: with or without, they mean the same.")
 def test_content_namespace_may_be_repeated(alice: Session, bob: Session) -> None:
     message = deliver(
         alice,

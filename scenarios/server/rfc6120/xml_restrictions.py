@@ -52,9 +52,7 @@ prolog = pytest.mark.parametrize(
 )
 
 
-@RFC.must(
-    "11.1", says="Comments, processing instructions, DTDs and entity references end a stream that has begun."
-)
+@RFC.must("11.1", says="Comments, processing instructions, DTDs and entity references end a stream that has begun.")
 @inside
 @pytest.mark.parametrize(
     "stage", [pytest.param(Stage.OPENED, id="before-tls"), pytest.param(Stage.BOUND, id="bound")]
@@ -94,15 +92,11 @@ def test_restricted_xml_in_the_prolog_ends_the_stream(connect: Connect, cell: Ce
     refused_header(session, header(to=cell.domain, declaration=f"<?xml version='1.0'?>{what}"))
 
 
-@RFC.should(
-    "11.1", "4.9.3.18", says="The error for forbidden XML before the stream header is restricted-xml."
-)
+@RFC.should("11.1", "4.9.3.18", says="The error for forbidden XML before the stream header is restricted-xml.")
 @prolog
 def test_restricted_xml_in_the_prolog_is_named(connect: Connect, cell: Cell, what: str) -> None:
     session = connect(Stage.CONNECTED)
-    refused_header(
-        session, header(to=cell.domain, declaration=f"<?xml version='1.0'?>{what}"), "restricted-xml"
-    )
+    refused_header(session, header(to=cell.domain, declaration=f"<?xml version='1.0'?>{what}"), "restricted-xml")
 
 
 @RFC.must("11.1", "4.9.1.1", says="A session that ends over forbidden XML is seen to end by its contacts.")
@@ -116,8 +110,7 @@ def test_restricted_xml_ends_the_session(alice: Session, bob: Session, what: str
     alice.send(f"<presence to='{bob.jid}'><status>{identifier}</status></presence>")
     seen = bob.expect(
         lambda e: (
-            e.get("from") == alice.jid
-            and (e.get("type") == "unavailable" or e.findtext("{*}status") == identifier)
+            e.get("from") == alice.jid and (e.get("type") == "unavailable" or e.findtext("{*}status") == identifier)
         ),
         "unavailable presence",
     )
@@ -144,9 +137,7 @@ def test_cdata_section_is_delivered(alice: Session, bob: Session) -> None:
         f"<message to='{bob.jid}' type='chat' id='{new_id()}'>"
         "<body><![CDATA[<!-- no comment --> &no; <?entity?>]]></body></message>",
     )
-    require(
-        message.findtext("{*}body") == "<!-- no comment --> &no; <?entity?>", "the section's text", message
-    )
+    require(message.findtext("{*}body") == "<!-- no comment --> &no; <?entity?>", "the section's text", message)
     require(message.get("from") == alice.jid, f"a message from {alice.jid}", message)
 
 

@@ -107,9 +107,7 @@ NOT_NAMESPACE_WELL_FORMED = {
     "11.3",
     says="What is not namespace-well-formed reaches nobody: the stream ends, or not-acceptable comes back.",
 )
-@pytest.mark.parametrize(
-    "payload", [pytest.param(xml, id=name) for name, xml in NOT_NAMESPACE_WELL_FORMED.items()]
-)
+@pytest.mark.parametrize("payload", [pytest.param(xml, id=name) for name, xml in NOT_NAMESPACE_WELL_FORMED.items()])
 def test_xml_that_is_not_namespace_well_formed(alice: Session, bob: Session, payload: str) -> None:
     identifier = new_id()
     alice.send(

@@ -207,7 +207,7 @@ def test_owner_retracts_an_item(connect: Connect) -> None:
     _holds(alice, NODE, {})
 
 
-@PEP.must("5", says="The owner's affiliation to its node is owner.")
+@PEP.must("5", says="The list of a node's affiliations names its owner as owner (XEP-0060 §8.9.1.2).")
 def test_owner_is_affiliated_as_owner(connect: Connect) -> None:
     alice = owner(connect)
     if not advertised(alice, "modify-affiliations"):
