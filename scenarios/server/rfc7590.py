@@ -108,7 +108,7 @@ def test_forbidden_suite_is_refused(connect: Connect, ciphers: tuple[int, ...]) 
     require(isinstance(answer, Refused), "an alert, or the end of the connection", str(answer))
 
 
-@RFC.must("3.4", says="Clients must be able to authenticate the server: suites without a certificate are refused.")
+@RFC.should("3.4", says="Authenticated connections are preferred: suites without a certificate are refused.")
 @proved_by("echoes-any-hello")
 def test_anonymous_suite_is_refused(connect: Connect) -> None:
     answer = answer_to(connect, ciphers=ANONYMOUS)
@@ -157,7 +157,9 @@ def test_renegotiation_is_secure(connect: Connect) -> None:
     require(RENEGOTIATION_INFO in hello.extensions, "renegotiation_info in the ServerHello", f"{hello.extensions}")
 
 
-@RFC.should("1", "3", says="TLS is required before anything else, not only offered: strict TLS (RFC 7525 §3.2).")
+@RFC.should(
+    "1", "3", says="TLS is required before anything else, not only offered (as strict as RFC 7525 §3.2 likes)."
+)
 def test_tls_is_required(connect: Connect) -> None:
     session = connect(Stage.CONNECTED)
     features = open_stream(session)
