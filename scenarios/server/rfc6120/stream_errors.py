@@ -158,6 +158,7 @@ EARLY = [
 
 @RFC.must(
     "4.3.5",
+    "7.1",
     "4.9.3.12",
     "13.12",
     says="A stanza to somebody before negotiation is complete is not delivered, and ends the stream.",

@@ -58,7 +58,7 @@ def test_payload_keeps_its_namespaces(alice: Session, bob: Session, payload: str
     require_payload(alice, bob, "", payload)
 
 
-@RFC.must("4.8.5", says="A prefix that a stanza declares in its own start tag is good for its payload.")
+@RFC.must("11.3", "4.8.5", says="A prefix that a stanza declares in its own start tag is declared where it is used.")
 @pytest.mark.parametrize(
     "payload",
     [
@@ -72,6 +72,7 @@ def test_prefix_declared_by_the_stanza(alice: Session, bob: Session, payload: st
 
 @RFC.must(
     "4.8.5",
+    "11.3",
     says="A stanza that uses a prefix of its stream's header is refused, or delivered with a declaration.",
 )
 def test_prefix_declared_by_the_stream(connect: Connect, cell: Cell, bob: Session) -> None:
