@@ -121,7 +121,7 @@ def test_iq_without_just_one_payload_is_refused(payload: str, to: str, kind: str
     asked = new_id()
     replies = answers(alice, f"<iq type='{kind}' id='{asked}' {address(to, alice)}>{payload}</iq>")
     require_equal(len(replies), 1, "the number of replies")
-    require_error(replies[0], "bad-request", "service-unavailable", "feature-not-implemented", "not-acceptable")
+    require_error(replies[0])
     require_reply(replies[0], asked, *repliers(to, alice), alice.domain)
 
 

@@ -195,7 +195,7 @@ def not_notified(client: Client, publisher: Session, node: str, why: str, *, ite
     client.session.expect_nothing(
         example(publisher, client.session, node, item or "current"),
         tells_of(node, item),
-        f"a notification {why}",
+        f"notification {why}",
         after=publisher,
     )
 

@@ -281,7 +281,7 @@ def test_blocked_contact_is_not_notified(connect: Connect) -> None:
     published(alice, NODE, "one")
     notified(control, alice, NODE, "one")
     # No sentinel comes from an owner who blocks: the server's own must do, behind the other contact's notification.
-    bob.expect_nothing(example(alice, bob, NODE), tells_of(NODE), "a notification to a blocked contact")
+    bob.expect_nothing(example(alice, bob, NODE), tells_of(NODE), "notification to a blocked contact")
 
 
 # --- the owner's own resources

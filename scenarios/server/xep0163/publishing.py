@@ -170,7 +170,7 @@ def test_node_is_created_once(connect: Connect) -> None:
     alice = owner(connect)
     require_result(create(alice, NODE))
     reply = create(alice, NODE)
-    require_error(reply, "conflict", kind="cancel")
+    require_error(reply, "conflict")
     _from_account(reply, alice)
 
 
@@ -182,7 +182,7 @@ def test_owner_deletes_a_node(connect: Connect) -> None:
     require_result(reply)
     _from_account(reply, alice)
     require(NODE not in nodes(alice, alice.bare_jid), f"no node {NODE}", "it is still listed")
-    require_error(retrieve(alice, alice.bare_jid, NODE), "item-not-found", kind="cancel")
+    require_error(retrieve(alice, alice.bare_jid, NODE), "item-not-found")
 
 
 @PEP.must("5", says="Nobody but the owner can delete a node.")
