@@ -22,14 +22,14 @@ help:  ## this text
 	@echo 'make bench                          measure the lab itself'
 	@echo 'make doctor                         what works on this machine'
 	@echo
-	@echo 'Also: PROVIDER="XEP-0030" SUITE=2022 OUT=folder N=workers V=1 (verbose) LAB_ENGINE=local|docker'
+	@echo 'Also: PROVIDER="XEP-0030" SUITE=2022 OUT=folder N=workers V=1 (verbose) MOST=damages LAB_ENGINE=local|docker'
 	@echo 'More: $(STANZALAB) --help'
 
 lab: $(VENV)/installed
 	@$(STANZALAB) run --provide-engine $(if $(CELL),--cell '$(CELL)') $(options)
 
 prove: $(VENV)/installed
-	@$(STANZALAB) prove --provide-engine $(options)
+	@$(STANZALAB) prove --provide-engine $(options) $(if $(MOST),--most $(MOST))
 
 test: $(VENV)/installed-dev
 	@$(STANZALAB) doctor --provide-engine >/dev/null

@@ -81,7 +81,7 @@ def named(name: str) -> Check:
     raise UsageError(f"there is no check {name!r}", hint=nearest(name, (c.name for c in checks())))
 
 
-def arguments(selected: Sequence[Check], cell_file: Path, *, workers: int, plugin: str = "") -> list[str]:
+def arguments(selected: Sequence[Check], cell_file: Path, *, workers: int) -> list[str]:
     """Pytest's arguments to run `selected` on a cell, in `workers` processes (0: in this one).
 
     Only the modules that hold them are named: collection is a part of the time.
@@ -90,8 +90,6 @@ def arguments(selected: Sequence[Check], cell_file: Path, *, workers: int, plugi
     nodeids = _collected().nodeids
     files = sorted({str(SCENARIOS / n.partition("::")[0]) for n, check in nodeids.items() if check in names})
     spread = ["-n", str(workers), "--dist", "loadgroup"] if workers else ["-p", "no:xdist"]
-    if plugin:
-        spread += ["-p", plugin]
     chosen = [word for name in sorted(names) for word in ("--check", name)]
     return ["-c", str(INI), "--rootdir", str(SCENARIOS), "--cell", str(cell_file), *spread, *chosen, *files]
 

@@ -295,7 +295,8 @@ def prove(
     provider: Providers = None,
     engine: Engine = None,
     provide_engine: ProvideEngine = False,
-    workers: Annotated[int, typer.Option("--workers", "-n", min=1, help="Checks that run side by side.")] = 6,
+    workers: Annotated[int, typer.Option("--workers", "-n", min=1, help="Checks that run side by side.")] = 4,
+    most: Annotated[int, typer.Option("--most", min=1, help="Damages to one check, at most.")] = 40,
     out_folder: Out = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
@@ -311,7 +312,13 @@ def prove(
     folder = out_folder or _new_folder(f"prove-{subject.name}-{subject.version}")
     with ConsoleDisplay(err if as_json else out, verbose=verbose, quiet=as_json) as display:
         proof = proving.prove(
-            subject, selected, out=folder, engine=engine.value if engine else None, workers=workers, display=display
+            subject,
+            selected,
+            out=folder,
+            engine=engine.value if engine else None,
+            workers=workers,
+            most=most,
+            display=display,
         )
     if as_json:
         _print_json(proof.as_json())

@@ -145,9 +145,19 @@ class _Collector(catalogue.Problems):
 
 
 def prove(
-    subject: Subject, checks: Sequence[Check], *, out: Path, engine: str | None, workers: int, display: Display
+    subject: Subject,
+    checks: Sequence[Check],
+    *,
+    out: Path,
+    engine: str | None,
+    workers: int,
+    most: int,
+    display: Display,
 ) -> Proof:
-    """Damage what each passing check receives, one thing at a time. Raises UsageError, MachineError."""
+    """Damage what each passing check receives, one thing at a time, at most `most` things to each.
+
+    Raises UsageError, MachineError.
+    """
     unknown = sorted({c.proved_by for c in checks if c.proved_by} - set(MISBEHAVIOURS))
     if unknown:
         raise UsageError(f"no fake misbehaves so: {', '.join(unknown)}", hint="see lab/fakes")
@@ -162,7 +172,8 @@ def prove(
             seen = survey(running.cell)
             cell_file = out / "cell.json"
             cells.write(running.cell.measured(seen.round_trip, PATIENCE, seen.advertised), cell_file)
-            _pytest(by_damage, cell_file, collector, workers, "lab.plugin.proving")
+            proving = ["-p", "lab.plugin.proving", "--most-damages", str(most)]
+            _pytest(by_damage, cell_file, collector, workers, proving)
     for check in by_fake:
         collector.proofs.append(_by_fake(check, out, display))
     display.done()
@@ -202,5 +213,7 @@ def _outcome(check: Check, misbehaviour: str, out: Path) -> Outcome:
     return outcomes[0] if outcomes else Outcome.ERROR
 
 
-def _pytest(checks: Sequence[Check], cell_file: Path, plugin: object, workers: int, extra: str = "") -> None:
-    pytest.main(catalogue.arguments(checks, cell_file, workers=workers, plugin=extra), plugins=[plugin])
+def _pytest(
+    checks: Sequence[Check], cell_file: Path, plugin: object, workers: int, extra: Sequence[str] = ()
+) -> None:
+    pytest.main([*catalogue.arguments(checks, cell_file, workers=workers), *extra], plugins=[plugin])

@@ -190,9 +190,11 @@ def _gone(cell: Cell, run_dir: Path) -> str | None:
 def _copy_log(running: Running, run_dir: Path, writer: Writer) -> None:
     """Put the subject's own output and its exits into the record: reports read nothing else."""
     if running.log_file and running.log_file.exists():
-        for line in running.log_file.read_text(encoding="utf-8", errors="backslashreplace").splitlines():
-            at, _, text = line.partition(" ")
-            writer.log(LogLine(float(at), text))
+        # Only a line feed ends a line: a subject may print what a client sent, with every other separator in it.
+        with running.log_file.open(encoding="utf-8", errors="backslashreplace", newline="\n") as lines:
+            for line in lines:
+                at, _, text = line.rstrip("\n").partition(" ")
+                writer.log(LogLine(float(at), text))
     for exit_ in engines.exits(run_dir):
         writer.exit(Exit(exit_.at, exit_.why, exit_.restarted))
 

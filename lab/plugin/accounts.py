@@ -16,36 +16,48 @@ from lab.errors import MachineError, PeerError, UsageError
 from lab.wire import negotiation
 from lab.wire.negotiation import Stage
 from lab.wire.session import Session
-from lab.wire.transport import ConnectionLost, ConnectionRefused
+from lab.wire.transport import ConnectionLost, ConnectionRefused, NoAnswer
 
-COMEBACK_SECONDS = 15.0  # for a subject that crashed and is being restarted by its engine
+COMEBACK_SECONDS = 15.0  # for a subject that crashed and is being restarted, or that hangs for a while
 NOTICE_SECONDS = 0.5  # until the engine has seen that its subject is gone
 BETWEEN_SECONDS = 0.1
+FRUITLESS = 2  # waits in vain after which a subject is taken to hang for good
 
 
-@dataclass(frozen=True)
+@dataclass
 class Comeback:
-    """Opens sessions, and tries again while the engine restarts a subject that exited.
+    """Opens sessions, and tries again while a subject is restarted by its engine, or hangs and may come back.
 
-    Without it, the checks behind a crash would fail for what the one before them did. `run_dir` is where the
-    engine notes exits; None where nobody restarts anything.
+    Without it, the checks behind a crash or a hang would fail for what the one before them did. `run_dir` is where
+    the engine notes exits; None where nobody restarts anything.
     """
 
     run_dir: Path | None = None
+    fruitless: int = 0
 
     def open(self, connect: Callable[[], Session]) -> Session:
-        """The session that `connect` opens. Raises what it raises, once there is no restart to wait for."""
+        """The session that `connect` opens. Raises what it raises, once there is nothing more to wait for."""
         first = time.monotonic()
         while True:
             try:
-                return connect()
-            except (ConnectionLost, ConnectionRefused):
-                waited = time.monotonic() - first
-                if waited > COMEBACK_SECONDS or (waited > NOTICE_SECONDS and not self._restarting()):
+                session = connect()
+            except (ConnectionLost, ConnectionRefused, NoAnswer) as error:
+                if not self._may_come_back(error, time.monotonic() - first):
                     raise
-                if self.run_dir is None:
-                    raise
+            else:
+                self.fruitless = 0
+                return session
             time.sleep(BETWEEN_SECONDS)
+
+    def _may_come_back(self, error: PeerError, waited: float) -> bool:
+        if self.fruitless >= FRUITLESS:
+            return False
+        if waited > COMEBACK_SECONDS:
+            self.fruitless += 1
+            return False
+        if isinstance(error, NoAnswer):
+            return True
+        return self.run_dir is not None and (waited < NOTICE_SECONDS or self._restarting())
 
     def _restarting(self) -> bool:
         exits = engines.exits(self.run_dir) if self.run_dir else ()
@@ -87,20 +99,25 @@ class Accounts:
             raise MachineError(f"the command that makes accounts failed: {argv[0]}", cause=done.stderr.strip())
 
     def _register(self, account: Account) -> None:
-        fresh = self._registrar is None
-        session = self._registrar or self._comeback.open(
-            lambda: negotiation.connect(self._cell, Stage.SECURED, label="registrar")
-        )
+        if self._registrar is not None:
+            try:
+                negotiation.register(self._registrar, account)
+            except PeerError:  # some servers let one stream register once only
+                self._registrar.transport.close()
+            else:
+                return
+        self._registrar = None
+        self._registrar = self._comeback.open(lambda: self._registered(account))
+
+    def _registered(self, account: Account) -> Session:
+        """A new stream on which `account` has been registered, and more can be."""
+        session = negotiation.connect(self._cell, Stage.SECURED, label="registrar")
         try:
             negotiation.register(session, account)
-            self._registrar = session
-        except PeerError:
-            self._registrar = None
+        except BaseException:
             session.transport.close()
-            if fresh:
-                raise
-            # Some servers let one stream register once only.
-            self._register(account)
+            raise
+        return session
 
     def close(self) -> None:
         if self._registrar:

@@ -23,7 +23,7 @@ from lab.verdict import Outcome
 from lab.wire.session import Session
 from lab.wire.stream import Event
 
-MOST_DAMAGES = 40  # to one check
+MOST_DAMAGES = 40  # to one check, unless --most-damages says otherwise
 MOST_SECONDS = 45.0  # on one check
 HURRY = 0.25  # seconds to wait for anything once the damage is done
 INJECTED = "injected"
@@ -94,6 +94,12 @@ class Script:
 SCRIPT = pytest.StashKey[Script]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.getgroup("stanzalab").addoption(
+        "--most-damages", type=int, default=MOST_DAMAGES, metavar="N", help="damages to one check, at most"
+    )
+
+
 def pytest_lab_connect(item: pytest.Item, connect: Connect) -> None:
     connect.prepare = item.stash[SCRIPT].prepare
 
@@ -116,7 +122,7 @@ def _prove(item: pytest.Item) -> pytest.TestReport:
     attempts: list[Attempt] = []
     cut = False
     if outcome is Outcome.PASS:
-        for target in _plan(observed.seen):
+        for target in _plan(observed.seen, item.config.getoption("--most-damages")):
             if time.monotonic() - started > MOST_SECONDS:
                 cut = True
                 break
@@ -134,13 +140,13 @@ def _prove(item: pytest.Item) -> pytest.TestReport:
     return report
 
 
-def _plan(seen: list[Target]) -> list[Target]:
-    """All damages, or as many as one check may take, spread evenly."""
-    if len(seen) <= MOST_DAMAGES:
+def _plan(seen: list[Target], most: int) -> list[Target]:
+    """All damages, or as many as one check may take, spread evenly; what is forbidden always gets its turn."""
+    if len(seen) <= most:
         return seen
     forbidden = [t for t in seen if t.damage == INJECTED]
     others = [t for t in seen if t.damage != INJECTED]
-    room = max(MOST_DAMAGES - len(forbidden), 1)
+    room = max(most - len(forbidden), 1)
     step = len(others) / room
     return forbidden + [others[int(i * step)] for i in range(room)]
 

@@ -50,8 +50,8 @@ def test_a_broken_suite(was: str, became: str, named: str, tmp_path: Path) -> No
         ("must = 7\n", "", "section 3: must is missing"),
         ("must = 7", "must = true", "section 3: must must be a whole number"),
         ('number = "3"', 'number = "5"', "section 5 stands there twice"),
-        ('why = "not-visible"', 'why = "invisible"', "section 6: why is 'invisible'; known: not-visible"),
-        ('why = "not-visible"\n', "", "section 6: why and none"),
+        ('why = "other-role"', 'why = "invisible"', "section 5: why is 'invisible'; known: not-visible"),
+        ('why = "other-role"\n', "", "section 5: why and none"),
         ('title = "Requirements"', 'title = "Requirements"\nnote = "?"', "section 3: note is not a field"),
     ],
 )
