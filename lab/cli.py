@@ -394,11 +394,11 @@ def main() -> None:
     try:
         app()
     except LabError as error:
-        err.print(Text.assemble(("error: ", "bold red"), error.message))
+        err.print(Text.assemble(("error: ", "bold red"), error.message), soft_wrap=True)
         if error.cause:
-            err.print(f"  why: {error.cause}", markup=False)
+            err.print(f"  why: {error.cause}", markup=False, soft_wrap=True)
         if error.hint:
-            err.print(f"  next: {error.hint}", markup=False)
+            err.print(f"  next: {error.hint}", markup=False, soft_wrap=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         err.print("interrupted; what was measured is in the run record")

@@ -20,7 +20,7 @@ from lab.fakes import FakeServer
 
 STANZALAB = str(Path(sys.executable).parent / "stanzalab")
 BOUND = 90.0  # seconds for anything that must happen
-FEW = ("--check", "rfc-6120/iq-*", "--workers", "1")
+FEW = ("--check", "rfc-6120/unserved-iq-is-answered-once-by-an-error", "--workers", "1")
 
 
 def stanzalab(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -109,7 +109,7 @@ def test_ctrl_c_keeps_what_was_measured(tmp_path: Path) -> None:
     assert not seen.finished
     assert len(seen.results) >= 3
     assert seen.missing
-    assert "did not finish" in said
+    assert "DID NOT FINISH" in said
     assert "Traceback" not in said
 
 
@@ -170,7 +170,7 @@ def test_a_server_that_crashes_is_restarted_and_the_crash_is_told(
     prosody_run: tuple[subprocess.Popen[str], Path],
 ) -> None:
     process, out = prosody_run
-    containers(out)[0].kill("SIGSEGV")
+    containers(out)[0].kill()
     said, _ = process.communicate(timeout=BOUND)
     assert process.returncode == 1, said
     seen = record.read(out / "run.ndjson")

@@ -37,7 +37,7 @@ class ServerLog:
 
     def note(self, text: str) -> None:
         """Append a line of the lab's own."""
-        self.line(f"lab: {text}".encode())
+        self.line(f"lab: {'; '.join(text.splitlines())}".encode())
 
     def tail(self, lines: int = 30) -> str:
         """The last lines, without their times."""

@@ -73,13 +73,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "requirement(requirement): what the check tests (lab.plugin.requirement)")
+    config.addinivalue_line("markers", "overloads: may keep a weak server busy for long; such checks run last")
     config.addinivalue_line("markers", "proved_by(fake): the fake of lab.fakes that turns the check red")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Give each item its check, and leave only those that `--check` names."""
+    """Give each item its check, leave only those that `--check` names, and put those that overload at the end."""
     for item in items:
         item.stash[CHECK] = check_of(item)
+    items.sort(key=lambda item: item.get_closest_marker("overloads") is not None)
     wanted = set(config.getoption("--check"))
     if wanted:
         items[:] = [item for item in items if item.stash[CHECK].name in wanted]

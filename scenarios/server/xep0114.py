@@ -250,7 +250,11 @@ def test_stanza_of_a_user_reaches_the_component(kind: str, alice: Session, compo
     require_delivered(got, sent, alice.jid, namespace=COMPONENT)
 
 
-@pytest.mark.parametrize("address", ["{user}@{domain}", "{user}@{domain}/r/with space", "{domain}/only-a-resource"])
+@pytest.mark.parametrize(
+    "address",
+    ["{user}@{domain}", "{user}@{domain}/r/with space", "{domain}/only-a-resource"],
+    ids=["bare", "full", "domain-and-resource"],
+)
 @every_kind
 @XEP.must("3", says="Stanzas to any address at the component's name reach the component.")
 def test_any_address_of_the_component_is_routed(

@@ -17,10 +17,11 @@ from scenarios.server.rfc6120._stanzas import deliver
 from scenarios.server.rfc6120._streams import expect_end
 
 RFC = Specification("RFC 6120")
+pytestmark = pytest.mark.overloads
 
 SMALLEST_LIMIT = 10_000
 """Bytes that every server must take in one stanza (§13.12)."""
-FLOOD = 8 * 1024 * 1024
+FLOOD = 4 * 1024 * 1024
 CHUNK = 16 * 1024
 BELOW = 512
 """Bytes that stay free below an announced limit: a server may count what stands around a stanza."""
