@@ -31,6 +31,7 @@ from lab.verdict import Check, Expectation
 INTERRUPTED = 130  # as shells say it: 128 + SIGINT
 DOMAIN = "lab.test"
 RECORD = "run.ndjson"
+NOTICE_SECONDS = 3.0  # until the engine has noticed that its subject exited
 
 
 class Display(Progress, Listener, Protocol):
@@ -179,12 +180,16 @@ def _exit_code(execution: Execution) -> int:
 
 
 def _gone(cell: Cell, run_dir: Path) -> str | None:
-    """Why the subject will not come back, or None. One that the engine restarts is not gone."""
-    exits = engines.exits(run_dir)
-    if exits and not exits[-1].restarted:
-        return f"the subject is gone for good: {exits[-1].why}"
-    why = engines.alive(cell.process)
-    return why if why and not exits else None
+    """Why the subject will not come back, or None. One that the engine restarts, or is about to, is not gone."""
+    deadline = time.monotonic() + NOTICE_SECONDS
+    while True:
+        exits = engines.exits(run_dir)
+        if exits:
+            return None if exits[-1].restarted else f"the subject is gone for good: {exits[-1].why}"
+        why = engines.alive(cell.process)
+        if why is None or time.monotonic() > deadline:
+            return why
+        time.sleep(0.1)
 
 
 def _copy_log(running: Running, run_dir: Path, writer: Writer) -> None:
