@@ -63,6 +63,7 @@ class Watch:
                         self._restart()
                     except (LabError, OSError) as error:
                         self._log.note(f"the restart failed: {error}")
+                        self._record(SubjectExit(time.time(), f"{why}; the restart failed: {error}", restarted=False))
                         return
 
     def _record(self, exit_: SubjectExit) -> None:
