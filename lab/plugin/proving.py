@@ -23,7 +23,7 @@ from lab.verdict import Outcome
 from lab.wire.session import Session
 from lab.wire.stream import Event
 
-MOST_DAMAGES = 40  # to one check, unless --most-damages says otherwise
+MOST_DAMAGES = 40  # to one check, unless --most-damages says otherwise or none was noticed yet
 MOST_SECONDS = 45.0  # on one check
 HURRY = 0.25  # seconds to wait for anything once the damage is done
 INJECTED = "injected"
@@ -120,10 +120,13 @@ def _prove(item: pytest.Item) -> pytest.TestReport:
     observed = Script()
     report, outcome = _run(item, observed)
     attempts: list[Attempt] = []
+    most: int = item.config.getoption("--most-damages")
     cut = False
     if outcome is Outcome.PASS:
-        for target in _plan(observed.seen, item.config.getoption("--most-damages")):
-            if time.monotonic() - started > MOST_SECONDS:
+        for target in _plan(observed.seen, most):
+            # Nothing is said to go unnoticed for good before everything was tried.
+            enough = len(attempts) >= most and any(a.noticed for a in attempts)
+            if enough or time.monotonic() - started > MOST_SECONDS:
                 cut = True
                 break
             script = Script(target)
@@ -141,14 +144,12 @@ def _prove(item: pytest.Item) -> pytest.TestReport:
 
 
 def _plan(seen: list[Target], most: int) -> list[Target]:
-    """All damages, or as many as one check may take, spread evenly; what is forbidden always gets its turn."""
-    if len(seen) <= most:
-        return seen
+    """What is forbidden first, then damages spread evenly over the check, then all the others."""
     forbidden = [t for t in seen if t.damage == INJECTED]
     others = [t for t in seen if t.damage != INJECTED]
-    room = max(most - len(forbidden), 1)
-    step = len(others) / room
-    return forbidden + [others[int(i * step)] for i in range(room)]
+    step = max(len(others) // max(most - len(forbidden), 1), 1)
+    spread = others[::step]
+    return forbidden + spread + [t for t in others if t not in spread]
 
 
 def _run(item: pytest.Item, script: Script) -> tuple[pytest.TestReport, Outcome]:
