@@ -18,12 +18,12 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from lab import catalogue, engines
+from lab import catalogue
 from lab import cell as cells
 from lab.errors import Exit, UsageError
 from lab.fakes import MISBEHAVIOURS, FakeServer
 from lab.plugin.proving import Attempt, proof_of
-from lab.run import DOMAIN, Display
+from lab.run import Display, started
 from lab.subjects import Subject
 from lab.survey import survey
 from lab.verdict import Check, Outcome
@@ -166,9 +166,7 @@ def prove(
     by_fake = [c for c in checks if c.proved_by]
     display.checking(len(checks))
     if by_damage:
-        chosen = engines.choose(subject, engine)
-        domain = subject.local.domain if subject.local and chosen.name == "local" else ""
-        with chosen.start(subject, domain=domain or DOMAIN, run_dir=out, progress=display) as running:
+        with started(subject, engine, run_dir=out, progress=display) as running:
             seen = survey(running.cell)
             cell_file = out / "cell.json"
             cells.write(running.cell.measured(seen.round_trip, PATIENCE, seen.advertised), cell_file)

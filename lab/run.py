@@ -118,9 +118,16 @@ def _running(plan: Plan, display: Progress) -> Iterator[Running]:
     subject = plan.subject
     if subject is None:
         raise MachineError("a plan needs a subject or a cell file")
-    engine = engines.choose(subject, plan.engine)
-    domain = subject.local.domain if subject.local and engine.name == "local" else ""
-    with engine.start(subject, domain=domain or DOMAIN, run_dir=plan.out, progress=display) as running:
+    with started(subject, plan.engine, run_dir=plan.out, progress=display) as running:
+        yield running
+
+
+@contextmanager
+def started(subject: Subject, engine: str | None, *, run_dir: Path, progress: Progress) -> Iterator[Running]:
+    """The subject, running in the engine that is wanted or the first that works, under the domain it can serve."""
+    chosen = engines.choose(subject, engine)
+    domain = subject.local.domain if subject.local and chosen.name == "local" else ""
+    with chosen.start(subject, domain=domain or DOMAIN, run_dir=run_dir, progress=progress) as running:
         yield running
 
 
