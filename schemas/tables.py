@@ -61,6 +61,13 @@ class Table:
         except ValueError:
             self.fail(key, f"is {value!r}; known: {', '.join(kind)}")
 
+    def choices(self, key: str, kind: type[E]) -> tuple[E, ...]:
+        """A list of words of one kind; empty where the field is absent."""
+        try:
+            return tuple(kind(text) for text in self.texts(key))
+        except ValueError as error:
+            self.fail(key, f"holds something else than {', '.join(kind)} ({error})")
+
     def table(self, key: str) -> Table:
         """The table below `key`; an empty one where it is absent."""
         value = self._value(key, {})
