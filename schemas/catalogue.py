@@ -139,7 +139,7 @@ def _parse(path: Path) -> Element:
         root = etree.parse(path, parser).getroot()
     except (OSError, etree.XMLSyntaxError) as error:
         raise UsageError(f"{path} is not a schema", cause=str(error), hint=f"mend {path}") from error
-    if cast("etree.DocInfo", root.getroottree().docinfo).doctype:
+    if root.getroottree().docinfo.internalDTD is not None:
         raise _broken(path, root, "a schema needs no document type")
     if root.tag != f"{{{XS}}}schema":
         raise _broken(path, root, f"the root element is {root.tag}, not xs:schema")
@@ -159,7 +159,7 @@ def _file(path: Path, root: Element) -> SchemaFile:
 
 
 def _follow_imports(path: Path, root: Element, files: Mapping[str, SchemaFile]) -> None:
-    """Each import names a schema of the catalogue, by its own file: libxml2 overlooks the ones that it cannot find."""
+    """Each import names a schema of the catalogue, by its own file: libxml2 overlooks those that it cannot find."""
     for import_ in root.iterchildren(f"{{{XS}}}import"):
         namespace, location = import_.get("namespace", ""), import_.get("schemaLocation", "")
         if namespace not in files:
