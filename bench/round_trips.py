@@ -16,9 +16,9 @@ from pathlib import Path
 from rich.console import Console
 
 from lab import engines, subjects
+from lab.accounts import Accounts
 from lab.cell import Cell
 from lab.display import ConsoleDisplay
-from lab.plugin.accounts import Accounts
 from lab.run import DOMAIN
 from lab.wire import negotiation
 from lab.wire.namespaces import DISCO_INFO

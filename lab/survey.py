@@ -10,9 +10,9 @@ import statistics
 import time
 from dataclasses import dataclass
 
+from lab.accounts import Accounts
 from lab.cell import Cell
 from lab.errors import PeerError
-from lab.plugin.accounts import Accounts
 from lab.wire import negotiation
 from lab.wire.namespaces import DISCO_INFO, NS
 from lab.wire.negotiation import Stage

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from lab import cell as cells
+from lab.accounts import Accounts, Comeback
 from lab.cell import Account, Cell, Transport
 from lab.errors import UsageError
-from lab.plugin.accounts import Accounts, Comeback
 from lab.plugin.judge import impossible
 from lab.wire import component, negotiation
 from lab.wire.namespaces import COMPONENT

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from lab.accounts import FRUITLESS, Accounts, Comeback
 from lab.cell import Cell
-from lab.plugin.accounts import FRUITLESS, Accounts, Comeback
 from lab.plugin.connections import Connect
 from lab.wire.trace import Trace
 
