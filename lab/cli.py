@@ -19,6 +19,7 @@ from rich.text import Text
 from lab import __version__
 from lab.display import ConsoleDisplay
 from lab.errors import Exit, LabError, UsageError
+from lab.schema_commands import commands as schema_commands
 from schemas.suites import Level, Role
 
 app = typer.Typer(
@@ -31,6 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(schema_commands)
 
 DEFAULT_YEAR = 2021
 DEFAULT_SERVER = "pyjabber"

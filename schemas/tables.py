@@ -54,6 +54,13 @@ class Table:
             self.fail(key, f"must be a list of texts, not {value!r}")
         return tuple(value)
 
+    def numbers(self, key: str) -> tuple[int, ...]:
+        """A list of whole numbers, zero or more each; empty where the field is absent."""
+        value = self._value(key, [])
+        if not isinstance(value, list) or not all(type(item) is int and item >= 0 for item in value):
+            self.fail(key, f"must be a list of whole numbers from 0, not {value!r}")
+        return tuple(value)
+
     def choice(self, key: str, kind: type[E], default: E | None = None) -> E:
         value = self._value(key, default)
         try:

@@ -1,0 +1,212 @@
+"""The commands of `stanzalab schemas`: what the schemas are, and how they stand against the specifications' text."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lab.errors import Exit, UsageError
+from schemas import catalogue as schema_catalogue
+from schemas import suites, tables
+from schemas.audit import audit, exceptions, sources
+from schemas.audit.audit import Audit, Kind, Report, Result
+from schemas.audit.examples import Form
+
+commands = typer.Typer(
+    name="schemas",
+    help="The schemas of the specifications: list them, audit them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+out = Console(highlight=False)
+
+_COLUMNS = ("examples", "formed", "salvaged", "no XML", "broken", "own", "others'", "stanzas", "drift")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+
+
+@commands.command(name="list")
+def list_command(as_json: AsJson = False) -> None:
+    """List the schemas: namespace, specification and version, file, elements."""
+    files = schema_catalogue.catalogue().files.values()
+    if as_json:
+        _print_json(
+            [
+                {
+                    "namespace": f.namespace,
+                    "provider": f.provider,
+                    "version": f.version,
+                    "file": f.path.name,
+                    "elements": sorted(name.rpartition("}")[2] for name in f.elements),
+                }
+                for f in files
+            ]
+        )
+        return
+    table = _table("namespace", "specification", "version", "file", "elements")
+    for f in sorted(files, key=lambda f: (f.provider, f.namespace)):
+        table.add_row(f.namespace, f.provider, f.version, f.path.name, str(len(f.elements)))
+    out.print(table, soft_wrap=True)
+    out.print(f"{len(files)} schemas")
+
+
+@commands.command(name="audit")
+def audit_command(
+    xeps: Annotated[Path, typer.Option("--xeps", help="A checkout of the XEPs' sources, which holds xep-NNNN.xml.")],
+    rfcs: Annotated[Path | None, typer.Option("--rfcs", help="A folder of RFCs' XML sources, rfcNNNN.xml.")] = None,
+    provider: Annotated[
+        list[str] | None, typer.Option("--provider", help="Only this specification (repeatable): XEP-0030.")
+    ] = None,
+    as_json: AsJson = False,
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", "-v", help="Show listed mismatches too, and what could not be parsed and why."),
+    ] = False,
+) -> None:
+    """Validate every example of the specifications, and compare their own schemas with ours."""
+    paths = _chosen(sources.find(xeps, rfcs), provider or ())
+    done = audit.run(paths, schema_catalogue.catalogue(), exceptions.read(), _rows())
+    if as_json:
+        _print_json(_as_json(done))
+    else:
+        _print(done, verbose)
+    raise typer.Exit(Exit.OK if done.clean else Exit.UNEXPECTED)
+
+
+def _chosen(paths: dict[str, Path], providers: Iterable[str]) -> dict[str, Path]:
+    chosen = {}
+    for name in providers:
+        provider = name.upper().replace("RFC-", "RFC ")
+        if provider not in paths:
+            raise UsageError(f"no source of {name} there", hint=tables.nearest(provider, paths))
+        chosen[provider] = paths[provider]
+    return chosen or paths
+
+
+def _rows() -> frozenset[str]:
+    """The specifications behind the rows of any suite."""
+    return frozenset(p.id for year in suites.years() for row in suites.load(year).rows for p in row.providers)
+
+
+def _print(done: Audit, verbose: bool) -> None:
+    table = _table("", *_COLUMNS)
+    for report in done.reports:
+        if report.examples or report.drifts:
+            table.add_row(*_line(report))
+    out.print(table)
+    out.print("own and others' payloads, stanzas: all of them valid, or valid/listed/mismatched")
+    for report in done.reports:
+        _print_findings(report, verbose)
+    for broken in done.broken:
+        out.print(Text.assemble(("broken ", "red"), str(broken)), soft_wrap=True)
+    for entry in done.stale:
+        out.print(Text.assemble(("stale ", "red"), entry, ": listed, but it excuses nothing"), soft_wrap=True)
+    for title, valid, all_ in _totals(done):
+        out.print(f"{title}: {valid} of {all_}{f' ({100 * valid / all_:.1f}%)' if all_ else ''}", markup=False)
+    unlisted = sum(len(r.mismatches) for r in done.reports)
+    drifted = sum(len(r.drifts) for r in done.reports)
+    listed = sum(len(r.findings) for r in done.reports) - unlisted
+    out.print(
+        f"{unlisted} mismatches, {listed} listed, {drifted} drifts, "
+        f"{len(done.stale)} stale entries, {len(done.broken)} broken sources"
+    )
+
+
+def _line(report: Report) -> Iterable[str]:
+    forms = report.forms()
+    yield report.provider
+    yield str(len(report.examples))
+    for form in Form:
+        yield str(forms[form] or "")
+    for kind in Kind:
+        results = report.results(kind)
+        exact = "/".join(str(results[result]) for result in Result)
+        yield str(results.total() or "") if results[Result.VALID] == results.total() else exact
+    yield str(len(report.drifts) or "")
+
+
+def _print_findings(report: Report, verbose: bool) -> None:
+    for finding in report.findings if verbose else report.mismatches:
+        example = finding.example
+        where = f"{report.provider} example {example.number} ({example.title}), line {finding.line}: "
+        out.print(Text.assemble((where, "bold"), finding.mismatch.message), soft_wrap=True)
+        if finding.listed:
+            out.print(f"    listed as {finding.listed.why}: {finding.listed.reason}", markup=False, soft_wrap=True)
+    for drift in report.drifts:
+        where = f"{report.provider} line {drift.line}: "
+        out.print(Text.assemble((where, "bold"), f"its schema has the {drift}; ours lacks it"), soft_wrap=True)
+    for broken in report.broken_schemas:
+        out.print(Text.assemble((f"{report.provider}: ", "bold"), str(broken)), soft_wrap=True)
+    if verbose:
+        for example in report.examples:
+            where = f"{report.provider} example {example.number}, line {example.problem_line or example.line}: "
+            if example.form is Form.MALFORMED:
+                out.print(f"{where}malformed: {example.problem}", markup=False, soft_wrap=True)
+            elif example.how:
+                out.print(f"{where}salvaged: {', '.join(example.how)}", markup=False, soft_wrap=True)
+
+
+def _totals(done: Audit) -> Iterable[tuple[str, int, int]]:
+    """What counts, of how many: of the rows' specifications first, which is where the aims stand."""
+    for title, reports in (
+        ("rows' specifications", [r for r in done.reports if r.provider in done.rows]),
+        ("all specifications", done.reports),
+    ):
+        examples = [r.valid_examples() for r in reports]
+        yield f"{title}, examples that validate", sum(v for v, _ in examples), sum(n for _, n in examples)
+        for kind, what in ((Kind.OWN, "own payloads"), (Kind.STANZA, "whole stanzas")):
+            counts = [r.results(kind) for r in reports]
+            yield f"{title}, {what} valid", sum(c[Result.VALID] for c in counts), sum(c.total() for c in counts)
+    for title, only_rows in (("rows' payloads", True), ("all payloads", False)):
+        used = [
+            judged
+            for report in done.reports
+            for judged in report.judged
+            if judged.kind is Kind.OTHER and (not only_rows or judged.provider in done.rows)
+        ]
+        valid = sum(judged.result is Result.VALID for judged in used)
+        yield f"{title} inside other specifications, valid", valid, len(used)
+
+
+def _as_json(done: Audit) -> dict[str, Any]:
+    return {
+        "specifications": [
+            {
+                "provider": report.provider,
+                "version": report.source.version,
+                "row": report.provider in done.rows,
+                "examples": len(report.examples),
+                **{form.value: report.forms()[form] for form in Form},
+                **{kind.value: {r.value: report.results(kind)[r] for r in Result} for kind in Kind},
+                "findings": [finding.as_json() for finding in report.findings],
+                "drifts": [str(drift) for drift in report.drifts],
+                "broken_schemas": [str(broken) for broken in report.broken_schemas],
+            }
+            for report in done.reports
+        ],
+        "broken": [str(broken) for broken in done.broken],
+        "stale": list(done.stale),
+        "totals": {title: {"valid": valid, "of": all_} for title, valid, all_ in _totals(done)},
+        "clean": done.clean,
+    }
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for column in columns:
+        table.add_column(column, no_wrap=True)
+    return table
+
+
+def _print_json(data: Any) -> None:
+    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
