@@ -139,7 +139,7 @@ def _print_findings(report: Report, verbose: bool) -> None:
     for finding in report.findings if verbose else report.mismatches:
         example = finding.example
         where = f"{report.provider} example {example.number} ({example.title}), line {finding.line}: "
-        out.print(Text.assemble((where, "bold"), finding.mismatch.message), soft_wrap=True)
+        out.print(Text.assemble((where, "bold"), " ".join(finding.mismatch.message.split())), soft_wrap=True)
         if finding.listed:
             out.print(f"    listed as {finding.listed.why}: {finding.listed.reason}", markup=False, soft_wrap=True)
     for drift in report.drifts:
@@ -153,7 +153,7 @@ def _print_findings(report: Report, verbose: bool) -> None:
             if example.form is Form.MALFORMED:
                 out.print(f"{where}malformed: {example.problem}", markup=False, soft_wrap=True)
             elif example.how:
-                out.print(f"{where}salvaged: {', '.join(example.how)}", markup=False, soft_wrap=True)
+                out.print(f"{where}{example.form}: {', '.join(example.how)}", markup=False, soft_wrap=True)
 
 
 def _totals(done: Audit) -> Iterable[tuple[str, int, int]]:

@@ -138,17 +138,23 @@ def run(paths: Mapping[str, Path], catalogue: Catalogue, accepted: Exceptions, r
 def examine(source: Source, catalogue: Catalogue, accepted: Exceptions) -> Report:
     """Audit one source."""
     by_key = {entry.key: entry for entry in accepted.mismatches}
-    read = tuple(examples.read(source))
+    read: list[Example] = []
     judged: list[Judged] = []
     findings: list[Finding] = []
-    for example in read:
-        for root in example.roots:
-            _judge(example, root, catalogue, by_key, judged, findings)
+    for example in examples.read(source):
+        seen = _judge_example(example, catalogue, by_key)
+        # A mark that something was left out is not content: where it is all that is wrong, nothing is.
+        if seen.findings and (cut := examples.without_elisions(example)):
+            again = _judge_example(cut, catalogue, by_key)
+            seen = again if len(again.findings) < len(seen.findings) else seen
+        read.append(seen.example)
+        judged += seen.judged
+        findings += seen.findings
     drifted, broken = drift.drifts(source, catalogue)
     fine = {entry.key: entry for entry in accepted.drifts}
     return Report(
         source,
-        read,
+        tuple(read),
         tuple(judged),
         tuple(findings),
         tuple(d for d in drifted if d.key not in fine),
@@ -157,33 +163,44 @@ def examine(source: Source, catalogue: Catalogue, accepted: Exceptions) -> Repor
     )
 
 
-def _judge(
-    example: Example,
-    root: Element,
-    catalogue: Catalogue,
-    accepted: Mapping[tuple[str, int, str], Listed],
-    judged: list[Judged],
-    findings: list[Finding],
-) -> None:
+@dataclass
+class _Seen:
+    example: Example
+    judged: list[Judged] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+
+ByKey = Mapping[tuple[str, int, str], Listed]
+
+
+def _judge_example(example: Example, catalogue: Catalogue, accepted: ByKey) -> _Seen:
+    seen = _Seen(example)
+    for root in example.roots:
+        _judge(seen, root, catalogue, accepted)
+    return seen
+
+
+def _judge(seen: _Seen, root: Element, catalogue: Catalogue, accepted: ByKey) -> None:
     """Judge all that stands in one outermost element, the innermost first: what an inner one was blamed for, those
     around it are not blamed for again."""
-    blamed: dict[Element, list[Finding]] = {}
+    example, blamed = seen.example, dict[Element, list[Finding]]()
     for element in reversed(list(_judgeable(root, catalogue))):
         inner = [f for child, faults in blamed.items() if element in child.iterancestors() for f in faults]
         said = {f.mismatch for f in inner}
+        unknown = {f.root for f in inner if not catalogue.declares(f.root)}
         file = catalogue.file(etree.QName(element).namespace or "")
         own = [
             _finding(example, element, file.provider, mismatch, accepted)
             for mismatch in _mismatches(element, catalogue)
-            if mismatch not in said
+            if mismatch not in said and mismatch.element not in unknown
         ]
         blamed[element] = own
         stanza = examples.is_stanza(element)
         kind = Kind.STANZA if stanza else Kind.OWN if file.provider == example.provider else Kind.OTHER
         # A stanza is valid only with all that it holds; a payload answers for itself.
         result = _result([*own, *inner] if stanza else own)
-        judged.append(Judged(kind, example.number, str(element.tag), file.provider, result))
-    findings.extend(f for element in reversed(blamed) for f in blamed[element])
+        seen.judged.append(Judged(kind, example.number, str(element.tag), file.provider, result))
+    seen.findings.extend(f for element in reversed(blamed) for f in blamed[element])
 
 
 def _judgeable(root: Element, catalogue: Catalogue) -> Iterator[Element]:
@@ -214,7 +231,7 @@ def _finding(
     element: Element,
     provider: str,
     mismatch: Mismatch,
-    accepted: Mapping[tuple[str, int, str], Listed],
+    accepted: ByKey,
 ) -> Finding:
     culprit = next(element.iter(mismatch.element), element) if mismatch.element else element
     listed = accepted.get((example.provider, example.number, mismatch.element))

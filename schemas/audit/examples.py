@@ -6,9 +6,11 @@ Nothing is repaired in silence: whatever was done to a text before it could be p
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from xml.sax.saxutils import quoteattr
 
 from lxml import etree
 
@@ -34,8 +36,11 @@ class Form(StrEnum):
 
 @dataclass(frozen=True)
 class Example:
-    """One example. `how` says what was done to a salvaged one; `problem` is the parser's message of a malformed one,
-    on the source's line `problem_line`. `roots` are its outermost elements."""
+    """One example.
+
+    `how` says what was done to the text before it was judged; `problem` is the parser's message where it, or a part
+    of it, is malformed, on the source's line `problem_line`. `roots` are its outermost elements.
+    """
 
     provider: str
     number: int
@@ -58,43 +63,121 @@ class Example:
 
 def read(source: Source) -> Iterator[Example]:
     """Every example of a source, numbered by its order as the published pages number them."""
+    prefixes = _prefixes(source.examples)
     for number, block in enumerate(source.examples, 1):
-        yield _example(source.provider, number, block)
+        parsed = _parsed(block.text, prefixes)
+        line = block.line + parsed.line - 1 if parsed.line else 0
+        yield Example(
+            source.provider,
+            number,
+            block.title,
+            block.line,
+            parsed.form,
+            parsed.how,
+            _placed(parsed.problem, block.line),
+            line,
+            parsed.roots,
+        )
 
 
-def _example(provider: str, number: int, block: Block) -> Example:
-    def made(form: Form, **facts: object) -> Example:
-        return Example(provider, number, block.title, block.line, form, **facts)  # type: ignore[arg-type]
+@dataclass(frozen=True)
+class _Parsed:
+    form: Form
+    how: tuple[str, ...] = ()
+    problem: str = ""
+    line: int = 0
+    roots: tuple[Element, ...] = ()
 
-    if "<" not in block.text:
-        return made(Form.NOT_XML)
-    text = block.text
+
+def _parsed(text: str, prefixes: Mapping[str, str]) -> _Parsed:
+    """What a text is, as it stands or else after as few steps of salvage as make it so."""
+    if not _TAG.search(text):
+        return _Parsed(Form.NOT_XML)
     how: list[str] = []
-    roots = _parse(text)
+    declared: dict[str, str] = {}
+    # A transcript of both ways may nest its stream headers so that it parses, but nobody means it so.
+    transcript = len(re.findall(r"<stream:stream\b", text)) > 1
+    roots = None if transcript else _parse(text, declared)
     for name, step in _SALVAGES:
-        if not isinstance(roots, etree.XMLSyntaxError):
+        if isinstance(roots, tuple):
             break
         changed = step(text)
         if changed != text:
-            text, how = changed, [*how, name]
-            roots = _parse(text)
+            text = changed
+            how.append(name)
+            roots = None if transcript else _parse(text, declared)
+    if roots is None:
+        roots = _parse(text, declared)
+    while isinstance(roots, etree.XMLSyntaxError) and (prefix := _undeclared(roots)) in prefixes.keys() - declared:
+        declared[prefix] = prefixes[prefix]
+        how.append(f"prefix {prefix} declared as in another example")
+        roots = _parse(text, declared)
     if isinstance(roots, etree.XMLSyntaxError):
-        line = block.line + (roots.lineno or 1) - 1
-        return made(Form.MALFORMED, problem=roots.msg or "", problem_line=line)
+        return _in_parts(text, roots, tuple(how), declared)
     if not roots:
-        return made(Form.NOT_XML)
-    return made(Form.SALVAGED if how else Form.WELL_FORMED, how=tuple(how), roots=roots)
+        return _Parsed(Form.NOT_XML)
+    return _Parsed(Form.SALVAGED if how else Form.WELL_FORMED, tuple(how), roots=roots)
 
 
-def _parse(text: str) -> tuple[Element, ...] | etree.XMLSyntaxError:
-    """Parse as the content of a client's stream: `jabber:client` by default, and the prefix `stream`."""
-    wrapped = f"<stream xmlns='{CLIENT}' xmlns:stream='{STREAMS}'>{text}</stream>"
+def _in_parts(text: str, error: etree.XMLSyntaxError, how: tuple[str, ...], declared: Mapping[str, str]) -> _Parsed:
+    """Of several pieces with blank lines between them, those that are well-formed each by itself."""
+    problem, line = error.msg or "", error.lineno or 1
+    roots: list[Element] = []
+    pieces = good = before = 0
+    for piece in re.split(r"(?<=\n)(?=[ \t]*\n)", text):
+        if _TAG.search(piece):
+            pieces += 1
+            parsed = _parse("\n" * before + piece, declared)
+            if not isinstance(parsed, etree.XMLSyntaxError):
+                good += 1
+                roots += parsed
+        before += piece.count("\n")
+    if not roots:
+        return _Parsed(Form.MALFORMED, (), problem, line)
+    return _Parsed(Form.SALVAGED, (*how, f"{good} of {pieces} parts read"), problem, line, tuple(roots))
+
+
+def _parse(text: str, declared: Mapping[str, str]) -> tuple[Element, ...] | etree.XMLSyntaxError:
+    """Parse as a document where the text begins as one, or else as what stands in a client's stream.
+
+    There the namespace is `jabber:client` by default, and the prefix `stream` is declared.
+    """
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    document = _DOCUMENT.match(text)
+    if document is not None:
+        # Its declaration is left to us: text has no encoding. Line breaks stay, for the lines' sake.
+        text = "\n" * document[0].count("\n") + text[document.end() :]
+        try:
+            return (etree.fromstring(text.encode("utf-8", "replace"), parser),)
+        except etree.XMLSyntaxError as error:
+            return error
+    prefixes = "".join(f" xmlns:{prefix}={quoteattr(uri)}" for prefix, uri in declared.items())
+    wrapped = f"<stream xmlns='{CLIENT}' xmlns:stream='{STREAMS}'{prefixes}>{text}</stream>"
     try:
         root = etree.fromstring(wrapped.encode("utf-8", "replace"), parser)
     except etree.XMLSyntaxError as error:
         return error
     return tuple(child for child in root if isinstance(child.tag, str))
+
+
+def _prefixes(blocks: Iterable[Block]) -> dict[str, str]:
+    """The prefixes that a source's examples declare, each with one meaning only."""
+    found: dict[str, set[str]] = {}
+    for block in blocks:
+        for prefix, _, uri in re.findall(r"\bxmlns:([A-Za-z_][\w.-]*)=([\"'])([^\"'<&]+)\2", block.text):
+            found.setdefault(prefix, set()).add(uri)
+    return {prefix: uris.pop() for prefix, uris in found.items() if len(uris) == 1}
+
+
+def _undeclared(error: etree.XMLSyntaxError) -> str:
+    match = re.match(r"Namespace prefix (\S+) ", error.msg or "")
+    return match[1] if match else ""
+
+
+def _placed(problem: str, line: int) -> str:
+    """The parser's message, its lines counted in the source instead of in the example."""
+    bare = re.sub(r", line \d+, column \d+$", "", problem)
+    return re.sub(r"\bline (\d+)", lambda m: f"line {line + int(m[1]) - 1}", bare)
 
 
 def _without_declarations(text: str) -> str:
@@ -106,20 +189,52 @@ def _without_speakers(text: str) -> str:
     return re.sub(r"^([ \t]*)[A-Z]{1,2}\d?: ?(?=\s*<)", r"\1", text, flags=re.MULTILINE)
 
 
-def _with_open_streams_closed(text: str) -> str:
-    opened = len(re.findall(r"<stream:stream\b[^>]*(?<!/)>", text))
-    closed = len(re.findall(r"</stream:stream\s*>", text))
-    if closed > opened:
-        return "<stream:stream>" * (closed - opened) + text
-    return text + "</stream:stream>" * (opened - closed)
+def _with_streams_whole(text: str) -> str:
+    """Each stream header ends the stream before it and is closed in the end; what was closed only is not."""
+    open_ = False
+
+    def whole(tag: re.Match[str]) -> str:
+        nonlocal open_
+        was_open, open_ = open_, not tag[0].startswith("</")
+        if open_:
+            return f"</stream:stream>{tag[0]}" if was_open else tag[0]
+        return tag[0] if was_open else "\n" * tag[0].count("\n")
+
+    text = _STREAM_TAG.sub(whole, text)
+    return f"{text}</stream:stream>" if open_ else text
 
 
-# In this order, each only where the one before did not suffice. Line breaks stay, so that lines can be said.
+# In this order, each only where those before did not suffice. Line breaks stay, so that lines can be said.
 _SALVAGES: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("XML declaration left out", _without_declarations),
     ("marks of who speaks left out", _without_speakers),
-    ("open stream closed", _with_open_streams_closed),
+    ("stream opened or closed", _with_streams_whole),
 )
+
+_STREAM_DOCUMENT = re.compile(r"\s*<\?xml\b[^>]*\?>(?!.*<!DOCTYPE)(?!.*<\?xml\b)", re.DOTALL)
+_TAG = re.compile(r"<stream:stream\b[^>]*(?<!/)>|</stream:stream\s*>")
+_DOCUMENT = re.compile(r"\s*<\?xml\b[^>]*\?>(?!.*<!DOCTYPE)(?!.*<\?xml\b)", re.DOTALL)
+_TAG = re.compile(r"<[A-Za-z_]")
+_ELISION = re.compile(r"\s*(?=.*(?:\[|…|\.\s*\.\s*\.))(?:(?:\[[^\]]*\]|…|\.)\s*)+", re.DOTALL)
+
+
+def without_elisions(example: Example) -> Example | None:
+    """The example without the marks that something was left out (`...`, `[ ... ]`); None where it has none."""
+    roots = tuple(deepcopy(root) for root in example.roots)
+    cut = 0
+    for root in roots:
+        for element in root.iter():
+            if (
+                not isinstance(element, etree._Comment | etree._ProcessingInstruction)
+                and element.text
+                and _ELISION.fullmatch(element.text)
+            ):
+                element.text = None
+                cut += 1
+            if element is not root and element.tail and _ELISION.fullmatch(element.tail):
+                element.tail = None
+                cut += 1
+    return replace(example, how=(*example.how, "elisions left out"), roots=roots) if cut else None
 
 
 def is_stanza(element: Element) -> bool:

@@ -21,6 +21,7 @@ _XEP = re.compile(r"xep-(\d{4})\.xml")
 _RFC = re.compile(r"rfc(\d{3,5})\.xml")
 _ENTITY = re.compile(r"&([A-Za-z_][\w.-]*);")
 _LONGEST_ENTITY = 2000
+_DEEPEST_ENTITY = 3
 
 Element = etree._Element
 
@@ -144,12 +145,21 @@ def _text(element: Element, entities: Entities) -> str:
 
 
 def _entities(root: Element) -> dict[str, str]:
-    """The short entities of the internal subset, one in another replaced once: a namespace, or a piece of one."""
+    """The short entities of the internal subset: a namespace, or a piece of one.
+
+    One may stand in another, but neither deep nor long, so that nothing blows up.
+    """
     subset = root.getroottree().docinfo.internalDTD
     if subset is None:
         return {}
     declared = subset.iterentities()  # type: ignore[attr-defined] # the stubs do not know it
     plain = {e.name: e.content for e in declared if e.name and e.content}
     short = {name: text for name, text in plain.items() if len(text) <= _LONGEST_ENTITY and "<" not in text}
-    replaced = {name: _ENTITY.sub(lambda m: short.get(m[1], m[0]), text) for name, text in short.items()}
-    return {name: text for name, text in replaced.items() if len(text) <= _LONGEST_ENTITY}
+    for _ in range(_DEEPEST_ENTITY):
+        replaced = {name: _replaced(text, short) for name, text in short.items()}
+        short = {name: text for name, text in replaced.items() if len(text) <= _LONGEST_ENTITY}
+    return short
+
+
+def _replaced(text: str, entities: Entities) -> str:
+    return _ENTITY.sub(lambda match: entities.get(match[1], match[0]), text)
