@@ -37,6 +37,20 @@ class TraceEntry:
 
 
 @dataclass(frozen=True)
+class Strictness:
+    """Where something that the subject wrote is not what our schemas say: no failure.
+
+    `element` is the name of the element at fault (Clark notation), `seen` the first stanza that shows it, shortened;
+    `count` stanzas of the check do.
+    """
+
+    element: str
+    message: str
+    seen: str
+    count: int = 1
+
+
+@dataclass(frozen=True)
 class CheckResult:
     """One check's end. `started` is epoch seconds, `duration` seconds.
 
@@ -54,6 +68,7 @@ class CheckResult:
     reason: str = ""
     known_reason: str = ""
     trace: tuple[TraceEntry, ...] = ()
+    strictness: tuple[Strictness, ...] = ()
 
     def to_event(self) -> dict[str, Any]:
         requirement = self.check.requirement
@@ -75,6 +90,7 @@ class CheckResult:
             "reason": self.reason,
             "known_reason": self.known_reason,
             "trace": [[round(e.at, 6), e.session, e.direction, e.text] for e in self.trace],
+            "strictness": [asdict(s) for s in self.strictness],
         }
 
     @classmethod
@@ -99,6 +115,7 @@ class CheckResult:
             reason=event["reason"],
             known_reason=event.get("known_reason", ""),
             trace=tuple(TraceEntry(*entry) for entry in event["trace"]),
+            strictness=tuple(Strictness(**one) for one in event.get("strictness", ())),
         )
 
 

@@ -18,6 +18,7 @@ from lab.accounts import Accounts, Comeback
 from lab.cell import Account, Cell, Transport
 from lab.errors import UsageError
 from lab.plugin.judge import impossible
+from lab.plugin.standing import Watch
 from lab.wire import component, negotiation
 from lab.wire.namespaces import COMPONENT
 from lab.wire.negotiation import Stage
@@ -25,7 +26,7 @@ from lab.wire.session import Session, StreamFailed
 from lab.wire.trace import Trace
 
 TRACE = pytest.StashKey[Trace]()
-
+CONNECT = pytest.StashKey["Connect"]()
 
 FAREWELL = 1.0  # seconds: there is one component address, and the next check needs it
 
@@ -40,6 +41,8 @@ class Connect:
     def __init__(self, cell: Cell, accounts: Accounts, trace: Trace, comeback: Comeback) -> None:
         self.cell = cell
         self.trace = trace
+        self.watch = Watch(cell)
+        """Holds whatever these sessions receive against the standing rules."""
         self.open: list[Session] = []
         self.prepare: Callable[[Session], None] = _leave_alone
         """Called with each session that is handed to a check (`make prove` puts its hooks in)."""
@@ -78,6 +81,7 @@ class Connect:
                     mechanism=mechanism,
                     trace=self.trace,
                     label=label,
+                    observer=self.watch,
                 )
             )
         )
@@ -87,11 +91,13 @@ class Connect:
         if self.cell.endpoint("component") is None or self.cell.component is None:
             impossible("the cell has no place for a component")
         if not ready:
-            return self.adopt(negotiation.connect_component(self.cell, domain=domain, trace=self.trace))
+            return self.adopt(
+                negotiation.connect_component(self.cell, domain=domain, trace=self.trace, observer=self.watch)
+            )
         deadline = time.monotonic() + self.cell.patience
         while True:
             try:
-                return self.adopt(component.connect(self.cell, domain=domain, trace=self.trace))
+                return self.adopt(component.connect(self.cell, domain=domain, trace=self.trace, observer=self.watch))
             except StreamFailed as error:
                 # The component of the check before may still be on its way out.
                 if error.condition != "conflict" or time.monotonic() > deadline:
@@ -137,6 +143,7 @@ def accounts(cell: Cell, comeback: Comeback) -> Iterator[Accounts]:
 def connect(request: pytest.FixtureRequest, cell: Cell, accounts: Accounts, comeback: Comeback) -> Iterator[Connect]:
     """Opens sessions and closes them behind the check."""
     connector = Connect(cell, accounts, request.node.stash.setdefault(TRACE, Trace()), comeback)
+    request.node.stash[CONNECT] = connector
     request.node.ihook.pytest_lab_connect(item=request.node, connect=connector)
     yield connector
     connector.close()

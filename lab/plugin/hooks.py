@@ -19,6 +19,7 @@ import pytest
 from lab import engines
 from lab.errors import LabError, MachineError, PeerError
 from lab.plugin.connections import (
+    CONNECT,
     TRACE,
     Connect,
     accounts,
@@ -98,6 +99,8 @@ def pytest_runtest_makereport(
     if call.excinfo is not None and progress.outcome is Outcome.PASS:
         _judge(progress, call.excinfo.value, item.stash[CHECK], str(call.when))
         _look_for_a_crash(progress, item)
+    if call.when == "call" or (call.when == "setup" and call.excinfo is not None):
+        _hold_against_standing_rules(progress, item)
     if call.when == "teardown":
         report.stanzalab = _result(item, progress).to_event()  # type: ignore[attr-defined] # xdist carries it
     return report
@@ -128,6 +131,27 @@ def _judge(progress: Progress, error: BaseException, check: Check, phase: str) -
             progress.outcome, progress.reason = Outcome.ERROR, f"in {phase}: {text}"
 
 
+def _hold_against_standing_rules(progress: Progress, item: pytest.Item) -> None:
+    """A check that holds, but saw a standing rule broken, fails; one that fails anyway says so besides."""
+    connect = item.stash.get(CONNECT, None)
+    if connect is None:
+        return
+    connect.watch.look_at_what_is_left(connect.open)
+    faults = connect.watch.faults
+    if not faults:
+        return
+    first, also = faults[0], faults
+    if progress.outcome in {Outcome.PASS, Outcome.NON_STRICT}:
+        if progress.outcome is Outcome.NON_STRICT:
+            progress.reason = f"not strict, besides: expected {progress.expected}, seen: {progress.seen}\n"
+        progress.outcome, progress.expected, progress.seen = Outcome.FAIL, f"{first.where}: {first.says}", first.seen
+        progress.reason += f"the standing rule {first.rule} was broken, which holds for whatever a check receives"
+        also = faults[1:]
+    if also and progress.outcome is not Outcome.IMPOSSIBLE:  # its reason is what reports group such checks by
+        said = "; ".join(f"{f.rule} ({f.where}): {f.seen}" for f in also)
+        progress.reason = f"{progress.reason}\nbroken standing rules, besides: {said}".strip()
+
+
 def _look_for_a_crash(progress: Progress, item: pytest.Item) -> None:
     """A failure while the subject died is a crash, whatever it looked like from the wire."""
     path = item.config.getoption("--cell")
@@ -144,7 +168,7 @@ def _look_for_a_crash(progress: Progress, item: pytest.Item) -> None:
 
 
 def _result(item: pytest.Item, progress: Progress) -> CheckResult:
-    trace = item.stash.get(TRACE, None)
+    trace, connect = item.stash.get(TRACE, None), item.stash.get(CONNECT, None)
     return CheckResult(
         check=item.stash[CHECK],
         outcome=progress.outcome,
@@ -155,6 +179,7 @@ def _result(item: pytest.Item, progress: Progress) -> CheckResult:
         seen=progress.seen,
         reason=progress.reason,
         trace=tuple(TraceEntry(e.at, e.session, e.direction, e.text) for e in trace.entries) if trace else (),
+        strictness=connect.watch.strictness if connect else (),
     )
 
 

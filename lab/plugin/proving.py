@@ -17,7 +17,7 @@ from _pytest.nodes import Node
 from _pytest.runner import runtestprotocol
 
 from lab.plugin import damage
-from lab.plugin.connections import TRACE, Connect
+from lab.plugin.connections import CONNECT, TRACE, Connect
 from lab.plugin.hooks import CHECK, PROGRESS
 from lab.verdict import Outcome
 from lab.wire.session import Session
@@ -157,6 +157,8 @@ def _run(item: pytest.Item, script: Script) -> tuple[pytest.TestReport, Outcome]
     item.stash[SCRIPT] = script
     if TRACE in item.stash:
         del item.stash[TRACE]
+    if CONNECT in item.stash:
+        del item.stash[CONNECT]
     if hasattr(item, "_request"):
         item._initrequest()  # type: ignore[attr-defined] # as pytest-rerunfailures does
     again = cast("pytest.Item", _Again(item))

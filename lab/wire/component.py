@@ -8,7 +8,7 @@ from lab.cell import Cell
 from lab.errors import PeerError
 from lab.wire.namespaces import COMPONENT
 from lab.wire.negotiation import connect_component, expect_header, header
-from lab.wire.session import Session, show
+from lab.wire.session import Observer, Session, show
 from lab.wire.trace import Trace
 
 
@@ -32,10 +32,15 @@ def shake_hands(session: Session, stream_id: str, secret: str) -> None:
 
 
 def connect(
-    cell: Cell, *, domain: str | None = None, trace: Trace | None = None, label: str = "component"
+    cell: Cell,
+    *,
+    domain: str | None = None,
+    trace: Trace | None = None,
+    label: str = "component",
+    observer: Observer | None = None,
 ) -> Session:
     """A component session, ready for stanzas."""
-    session = connect_component(cell, domain=domain, trace=trace, label=label)
+    session = connect_component(cell, domain=domain, trace=trace, label=label, observer=observer)
     try:
         stream_id = open_component_stream(session)
         shake_hands(session, stream_id, cell.component.secret if cell.component else "")

@@ -17,7 +17,7 @@ from lab.cell import Transport as TransportName
 from lab.errors import PeerError, UsageError
 from lab.wire import sasl
 from lab.wire.namespaces import CLIENT, COMPONENT, NS, REGISTER, SASL, STREAM, TLS
-from lab.wire.session import Session, localname, new_id, show, stanza_error_condition
+from lab.wire.session import Observer, Session, localname, new_id, show, stanza_error_condition
 from lab.wire.stream import Element, StreamOpened
 from lab.wire.trace import Trace
 from lab.wire.transport import Transport, client_context
@@ -176,6 +176,7 @@ def connect(
     mechanism: str | None = None,
     trace: Trace | None = None,
     label: str = "client",
+    observer: Observer | None = None,
 ) -> Session:
     """A session brought up to `stage`. Raises PeerError, MachineError; closes what it opened when it fails.
 
@@ -185,7 +186,9 @@ def connect(
     if endpoint is None:
         raise UsageError(f"the cell has no {over} endpoint")
     transport = Transport.connect(endpoint.host, endpoint.port, timeout=cell.patience)
-    session = Session(transport, domain=cell.domain, patience=cell.patience, trace=trace, label=label)
+    session = Session(
+        transport, domain=cell.domain, patience=cell.patience, trace=trace, label=label, observer=observer
+    )
     try:
         _advance(session, cell, stage, account, resource, over, context, mechanism)
     except BaseException:
@@ -222,7 +225,12 @@ def _advance(
 
 
 def connect_component(
-    cell: Cell, *, domain: str | None = None, trace: Trace | None = None, label: str = "component"
+    cell: Cell,
+    *,
+    domain: str | None = None,
+    trace: Trace | None = None,
+    label: str = "component",
+    observer: Observer | None = None,
 ) -> Session:
     """A TCP connection to the component port with a Session for it; nothing is sent yet (XEP-0114 §3)."""
     endpoint = cell.endpoint("component")
@@ -230,7 +238,13 @@ def connect_component(
         raise UsageError("the cell has no place for a component")
     transport = Transport.connect(endpoint.host, endpoint.port, timeout=cell.patience)
     session = Session(
-        transport, domain=cell.domain, patience=cell.patience, trace=trace, label=label, namespace=COMPONENT
+        transport,
+        domain=cell.domain,
+        patience=cell.patience,
+        trace=trace,
+        label=label,
+        namespace=COMPONENT,
+        observer=observer,
     )
     session.jid = domain or cell.component.domain
     return session

@@ -10,6 +10,7 @@ import copy
 import time
 from collections.abc import Callable, Iterable
 from secrets import token_hex
+from typing import Protocol
 
 from lxml import etree
 
@@ -24,6 +25,13 @@ INBOX = 10_000
 Matches = Callable[[Element], bool]
 Tamper = Callable[["Session", Event], Iterable[Event]]
 """What `make prove` puts between the wire and a check: an event in, the events that the check sees out."""
+
+
+class Observer(Protocol):
+    """Is told of all that a session sends, before it goes, and of each event as the check sees it."""
+
+    def sent(self, session: Session, data: bytes) -> None: ...
+    def received(self, session: Session, event: Event) -> None: ...
 
 
 class StreamFailed(PeerError):
@@ -51,11 +59,13 @@ class Session:
         trace: Trace | None = None,
         label: str = "session",
         namespace: str = CLIENT,
+        observer: Observer | None = None,
     ) -> None:
         self.transport = transport
         self.domain = domain
         self.patience = patience
         self.namespace = namespace
+        self.observer = observer
         self.trace = trace or Trace()
         self.label = self.trace.label(label)
         self.stream = Stream()
@@ -89,6 +99,8 @@ class Session:
     def send_raw(self, data: bytes) -> None:
         """Send bytes, whatever they are. Raises ConnectionLost, NoAnswer."""
         self.trace.sent(self.label, data)
+        if self.observer is not None:
+            self.observer.sent(self, data)
         self.transport.send(data, timeout=self.patience)
 
     # --- receiving
@@ -101,7 +113,11 @@ class Session:
             if self.hurry is not None:
                 deadline = min(deadline, time.monotonic() + self.hurry)
             event = self._read_event(deadline, limit)
-            self._ready.extend(self.tamper(self, event) if self.tamper else (event,))
+            arrived = tuple(self.tamper(self, event)) if self.tamper else (event,)
+            self._ready.extend(arrived)
+            if self.observer is not None:
+                for one in arrived:
+                    self.observer.received(self, one)
         return self._ready.pop(0)
 
     def _read_event(self, deadline: float, limit: float) -> Event:
