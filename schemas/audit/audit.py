@@ -183,9 +183,11 @@ def _judge_example(example: Example, catalogue: Catalogue, accepted: ByKey) -> _
 def _judge(seen: _Seen, root: Element, catalogue: Catalogue, accepted: ByKey) -> None:
     """Judge all that stands in one outermost element, the innermost first: what an inner one was blamed for, those
     around it are not blamed for again."""
-    example, blamed = seen.example, dict[Element, list[Finding]]()
-    for element in reversed(list(_judgeable(root, catalogue))):
-        inner = [f for child, faults in blamed.items() if element in child.iterancestors() for f in faults]
+    example, found = seen.example, list[list[Finding]]()
+    judgeable = list(_judgeable(root, catalogue))
+    inside: dict[Element, list[Finding]] = {element: [] for element in judgeable}
+    for element in reversed(judgeable):
+        inner = inside[element]
         said = {f.mismatch for f in inner}
         unknown = {f.root for f in inner if not catalogue.declares(f.root)}
         file = catalogue.file(etree.QName(element).namespace or "")
@@ -194,13 +196,16 @@ def _judge(seen: _Seen, root: Element, catalogue: Catalogue, accepted: ByKey) ->
             for mismatch in _mismatches(element, catalogue)
             if mismatch not in said and mismatch.element not in unknown
         ]
-        blamed[element] = own
+        found.append(own)
+        around = next((above for above in element.iterancestors() if above in inside), None)
+        if around is not None:
+            inside[around] += [*own, *inner]
         stanza = examples.is_stanza(element)
         kind = Kind.STANZA if stanza else Kind.OWN if file.provider == example.provider else Kind.OTHER
         # A stanza is valid only with all that it holds; a payload answers for itself.
         result = _result([*own, *inner] if stanza else own)
         seen.judged.append(Judged(kind, example.number, str(element.tag), file.provider, result))
-    seen.findings.extend(f for element in reversed(blamed) for f in blamed[element])
+    seen.findings.extend(finding for own in reversed(found) for finding in own)
 
 
 def _judgeable(root: Element, catalogue: Catalogue) -> Iterator[Element]:

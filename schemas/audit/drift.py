@@ -14,10 +14,11 @@ from pathlib import Path
 from lxml import etree
 
 from schemas.audit import sources
+from schemas.audit.examples import placed
 from schemas.audit.sources import Block, Broken, Source
 from schemas.catalogue import XS, Catalogue
 
-_SCHEMA = re.compile(r"<(?P<prefix>(?:[A-Za-z_][\w.-]*:)?)schema\b.*?</(?P=prefix)schema\s*>", re.DOTALL)
+_SCHEMA = re.compile(r"<((?:[A-Za-z_][\w.-]*:)?schema)\b")
 
 Element = etree._Element
 
@@ -67,14 +68,25 @@ def drifts(source: Source, catalogue: Catalogue) -> tuple[tuple[Drift, ...], tup
 
 
 def _schemas(source: Source, block: Block) -> Iterator[Element | Broken]:
+    end = 0
     for match in _SCHEMA.finditer(block.text):
+        if match.start() < end:
+            continue
+        close = f"</{match[1]}>"
+        end = block.text.find(close, match.start()) + len(close)
         before = block.text.count("\n", 0, match.start())
+        if end < len(close):
+            yield Broken(source.path, block.line + before, f"its own schema has no {close}")
+            return
         parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True)
+        text = "\n" * before + block.text[match.start() : end]  # lines stay the block's
         try:
-            yield etree.fromstring(("\n" * before + match[0]).lstrip("\n").encode("utf-8", "replace"), parser)
+            yield etree.fromstring(text.encode("utf-8", "replace"), parser)
         except etree.XMLSyntaxError as error:
-            line = block.line + before + (error.lineno or 1) - 1
-            yield Broken(source.path, line, f"its own schema is not well-formed: {error.msg}")
+            line = block.line + (error.lineno or 1) - 1
+            yield Broken(
+                source.path, line, f"its own schema is not well-formed: {placed(error.msg or '', block.line)}"
+            )
 
 
 @cache

@@ -74,7 +74,7 @@ def read(source: Source) -> Iterator[Example]:
             block.line,
             parsed.form,
             parsed.how,
-            _placed(parsed.problem, block.line),
+            placed(parsed.problem, block.line),
             line,
             parsed.roots,
         )
@@ -174,14 +174,14 @@ def _undeclared(error: etree.XMLSyntaxError) -> str:
     return match[1] if match else ""
 
 
-def _placed(problem: str, line: int) -> str:
+def placed(problem: str, line: int) -> str:
     """The parser's message, its lines counted in the source instead of in the example."""
     bare = re.sub(r", line \d+, column \d+$", "", problem)
     return re.sub(r"\bline (\d+)", lambda m: f"line {line + int(m[1]) - 1}", bare)
 
 
 def _without_declarations(text: str) -> str:
-    return re.sub(r"<\?xml\b[^>]*\?>", "", text)
+    return re.sub(r"<\?xml\b[^<>]*\?>", "", text)
 
 
 def _without_speakers(text: str) -> str:
@@ -211,9 +211,8 @@ _SALVAGES: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("stream opened or closed", _with_streams_whole),
 )
 
-_STREAM_DOCUMENT = re.compile(r"\s*<\?xml\b[^>]*\?>(?!.*<!DOCTYPE)(?!.*<\?xml\b)", re.DOTALL)
-_TAG = re.compile(r"<stream:stream\b[^>]*(?<!/)>|</stream:stream\s*>")
-_DOCUMENT = re.compile(r"\s*<\?xml\b[^>]*\?>(?!.*<!DOCTYPE)(?!.*<\?xml\b)", re.DOTALL)
+_STREAM_TAG = re.compile(r"<stream:stream\b[^<>]*(?<!/)>|</stream:stream\s*>")
+_DOCUMENT = re.compile(r"\s*<\?xml\b[^<>]*\?>(?!.*<!DOCTYPE)(?!.*<\?xml\b)", re.DOTALL)
 _TAG = re.compile(r"<[A-Za-z_]")
 _ELISION = re.compile(r"\s*(?=.*(?:\[|…|\.\s*\.\s*\.))(?:(?:\[[^\]]*\]|…|\.)\s*)+", re.DOTALL)
 

@@ -16,7 +16,7 @@ from lxml import etree
 
 from lab.errors import UsageError
 
-LARGEST = 8 * 1024 * 1024  # the largest XEP has 400 kB: whatever is bigger than this is something else
+LARGEST = 2 * 1024 * 1024  # the largest XEP has 400 kB, RFC 6120 540: whatever is bigger is something else
 _XEP = re.compile(r"xep-(\d{4})\.xml")
 _RFC = re.compile(r"rfc(\d{3,5})\.xml")
 _ENTITY = re.compile(r"&([A-Za-z_][\w.-]*);")
