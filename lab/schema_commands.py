@@ -17,7 +17,7 @@ from lab.errors import Exit, UsageError
 from schemas import catalogue as schema_catalogue
 from schemas import suites, tables
 from schemas.audit import audit, exceptions, sources
-from schemas.audit.audit import Audit, Kind, Report, Result
+from schemas.audit.audit import Audit, Kind, Report, Result, Total
 from schemas.audit.examples import Form
 
 commands = typer.Typer(
@@ -28,7 +28,7 @@ commands = typer.Typer(
     rich_markup_mode=None,
 )
 
-out = Console(highlight=False)
+out = Console(highlight=False, emoji=False)
 
 _COLUMNS = ("examples", "formed", "salvaged", "no XML", "broken", "own", "others'", "stanzas", "drift")
 
@@ -53,10 +53,11 @@ def list_command(as_json: AsJson = False) -> None:
             ]
         )
         return
-    table = _table("namespace", "specification", "version", "file", "elements")
-    for f in sorted(files, key=lambda f: (f.provider, f.namespace)):
-        table.add_row(f.namespace, f.provider, f.version, f.path.name, str(len(f.elements)))
-    out.print(table, soft_wrap=True)
+    width = max(len(f.path.name) for f in files)
+    for f in sorted(files, key=lambda f: f.path.name):
+        elements = f"{len(f.elements)} elements"
+        line = f"{f.provider:<9} {f.version:<7} {elements:>12}  {f.path.name:<{width}}  {f.namespace}"
+        out.print(line, markup=False, soft_wrap=True)
     out.print(f"{len(files)} schemas")
 
 
@@ -111,8 +112,8 @@ def _print(done: Audit, verbose: bool) -> None:
         out.print(Text.assemble(("broken ", "red"), str(broken)), soft_wrap=True)
     for entry in done.stale:
         out.print(Text.assemble(("stale ", "red"), entry, ": listed, but it excuses nothing"), soft_wrap=True)
-    for title, valid, all_ in _totals(done):
-        out.print(f"{title}: {valid} of {all_}{f' ({100 * valid / all_:.1f}%)' if all_ else ''}", markup=False)
+    for total in audit.totals(done):
+        out.print(f"{total}{_aim(total)}", markup=False, soft_wrap=True)
     unlisted = sum(len(r.mismatches) for r in done.reports)
     drifted = sum(len(r.drifts) for r in done.reports)
     listed = sum(len(r.findings) for r in done.reports) - unlisted
@@ -120,6 +121,12 @@ def _print(done: Audit, verbose: bool) -> None:
         f"{unlisted} mismatches, {listed} listed, {drifted} drifts, "
         f"{len(done.stale)} stale entries, {len(done.broken)} broken sources"
     )
+
+
+def _aim(total: Total) -> str:
+    if not total.has_aim:
+        return ""
+    return f"; the aim is {audit.AIM:.0f}%" + ("" if total.percent >= audit.AIM else ", and it is missed")
 
 
 def _line(report: Report) -> Iterable[str]:
@@ -156,28 +163,6 @@ def _print_findings(report: Report, verbose: bool) -> None:
                 out.print(f"{where}{example.form}: {', '.join(example.how)}", markup=False, soft_wrap=True)
 
 
-def _totals(done: Audit) -> Iterable[tuple[str, int, int]]:
-    """What counts, of how many: of the rows' specifications first, which is where the aims stand."""
-    for title, reports in (
-        ("rows' specifications", [r for r in done.reports if r.provider in done.rows]),
-        ("all specifications", done.reports),
-    ):
-        examples = [r.valid_examples() for r in reports]
-        yield f"{title}, examples that validate", sum(v for v, _ in examples), sum(n for _, n in examples)
-        for kind, what in ((Kind.OWN, "own payloads"), (Kind.STANZA, "whole stanzas")):
-            counts = [r.results(kind) for r in reports]
-            yield f"{title}, {what} valid", sum(c[Result.VALID] for c in counts), sum(c.total() for c in counts)
-    for title, only_rows in (("rows' payloads", True), ("all payloads", False)):
-        used = [
-            judged
-            for report in done.reports
-            for judged in report.judged
-            if judged.kind is Kind.OTHER and (not only_rows or judged.provider in done.rows)
-        ]
-        valid = sum(judged.result is Result.VALID for judged in used)
-        yield f"{title} inside other specifications, valid", valid, len(used)
-
-
 def _as_json(done: Audit) -> dict[str, Any]:
     return {
         "specifications": [
@@ -196,7 +181,16 @@ def _as_json(done: Audit) -> dict[str, Any]:
         ],
         "broken": [str(broken) for broken in done.broken],
         "stale": list(done.stale),
-        "totals": {title: {"valid": valid, "of": all_} for title, valid, all_ in _totals(done)},
+        "totals": [
+            {
+                "title": total.title,
+                "valid": total.valid,
+                "of": total.of,
+                "percent": total.percent,
+                "aim": audit.AIM if total.has_aim else None,
+            }
+            for total in audit.totals(done)
+        ],
         "clean": done.clean,
     }
 

@@ -22,6 +22,8 @@ from schemas.audit.exceptions import Exceptions, Listed, ListedDrift
 from schemas.audit.sources import Broken, Source
 from schemas.catalogue import Catalogue, Mismatch
 
+AIM = 97.0  # percent of what the rows' specifications show, and of their payloads elsewhere, that must validate
+
 Element = etree._Element
 
 
@@ -120,6 +122,23 @@ class Audit:
     @property
     def clean(self) -> bool:
         return not (self.stale or self.broken or any(r.mismatches or r.drifts for r in self.reports))
+
+
+@dataclass(frozen=True)
+class Total:
+    """How many of some kind validate, of how many; `has_aim` where AIM is the least that is wanted."""
+
+    title: str
+    valid: int
+    of: int
+    has_aim: bool
+
+    @property
+    def percent(self) -> float:
+        return 100 * self.valid / self.of if self.of else 100.0
+
+    def __str__(self) -> str:
+        return f"{self.title}: {self.valid} of {self.of}" + (f" ({self.percent:.1f}%)" if self.of else "")
 
 
 def run(paths: Mapping[str, Path], catalogue: Catalogue, accepted: Exceptions, rows: Iterable[str] = ()) -> Audit:
@@ -264,3 +283,19 @@ def _stale(reports: Iterable[Report], catalogue: Catalogue, accepted: Exceptions
             yield f"{accepted_drift}: no schema has that namespace"
         elif catalogue.file(namespace).provider in seen and accepted_drift not in drifted:
             yield str(accepted_drift)
+
+
+def totals(done: Audit) -> Iterator[Total]:
+    """What validates, of how much: of the rows' specifications, where the aims stand, and of all."""
+    for title, rows in (("rows' specifications", True), ("all specifications", False)):
+        reports = [r for r in done.reports if not rows or r.provider in done.rows]
+        shown = [r.valid_examples() for r in reports]
+        yield Total(f"{title}, examples", sum(v for v, _ in shown), sum(n for _, n in shown), rows)
+        for kind, what in ((Kind.OWN, "own payloads"), (Kind.STANZA, "whole stanzas")):
+            counts = [r.results(kind) for r in reports]
+            valid, of = sum(c[Result.VALID] for c in counts), sum(c.total() for c in counts)
+            yield Total(f"{title}, {what}", valid, of, rows and kind is Kind.OWN)
+        used = [j for r in done.reports for j in r.judged if j.kind is Kind.OTHER]
+        used = [j for j in used if not rows or j.provider in done.rows]
+        valid = sum(j.result is Result.VALID for j in used)
+        yield Total(f"{title}, their payloads in others' examples", valid, len(used), rows)

@@ -176,8 +176,7 @@ def _undeclared(error: etree.XMLSyntaxError) -> str:
 
 def placed(problem: str, line: int) -> str:
     """The parser's message, its lines counted in the source instead of in the example."""
-    bare = re.sub(r", line \d+, column \d+$", "", problem)
-    return re.sub(r"\bline (\d+)", lambda m: f"line {line + int(m[1]) - 1}", bare)
+    return re.sub(r"\bline (\d+)", lambda m: f"line {line + int(m[1]) - 1}", sources.bare(problem))
 
 
 def _without_declarations(text: str) -> str:

@@ -92,7 +92,7 @@ def read(provider: str, path: Path) -> Source | Broken:
     try:
         root = etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False))
     except etree.XMLSyntaxError as error:
-        return Broken(path, error.lineno or 0, f"is not well-formed: {error.msg}")
+        return Broken(path, error.lineno or 0, f"is not well-formed: {bare(error.msg)}")
     if root.tag not in {"xep", "rfc"}:
         return Broken(path, line(root), f"begins with <{root.tag}>, not with <xep> or <rfc>")
     entities = _entities(root)
@@ -100,6 +100,11 @@ def read(provider: str, path: Path) -> Source | Broken:
     version = root.findtext("header/revision/version") or ""
     examples, code = _xep(root, entities) if root.tag == "xep" else _rfc(root, entities)
     return Source(provider, " ".join(title.split()), version.strip(), path, examples, code)
+
+
+def bare(message: str | None) -> str:
+    """A parser's message without the line and column at its end, which are said elsewhere."""
+    return re.sub(r", line \d+, column \d+$", "", message or "")
 
 
 def line(element: Element) -> int:
