@@ -1,5 +1,7 @@
 """How much does a `Session` cost? Round trips per second of a bare socket loop ÷ of a Session, in one run.
 
+The Session is as a check has it: each stanza is held against the standing rules and the schemas.
+
 Both talk to the same server over TLS connections of their own, in turns, so that the machine's mood hits both.
 Prints JSON: rates per second (median of the turns) and their ratio (aim: at most 2).
 """
@@ -19,6 +21,7 @@ from lab import engines, subjects
 from lab.accounts import Accounts
 from lab.cell import Cell
 from lab.display import ConsoleDisplay
+from lab.plugin.standing import Watch
 from lab.run import DOMAIN
 from lab.wire import negotiation
 from lab.wire.namespaces import DISCO_INFO
@@ -51,7 +54,8 @@ def through_session(session: Session, count: int) -> float:
 
 def measure(cell: Cell, turns: int, count: int) -> dict[str, float]:
     accounts = Accounts(cell)
-    one, two = (negotiation.connect(cell, Stage.BOUND, account=accounts.fresh()) for _ in range(2))
+    one = negotiation.connect(cell, Stage.BOUND, account=accounts.fresh())
+    two = negotiation.connect(cell, Stage.BOUND, account=accounts.fresh(), observer=Watch(cell))
     bare(one, 50), through_session(two, 50)
     bares, sessions = [], []
     for _ in range(turns):

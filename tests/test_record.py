@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lab.errors import MachineError, UsageError
-from lab.record import CheckResult, Exit, Footer, Header, LogLine, TraceEntry, Writer, read
+from lab.record import CheckResult, Exit, Footer, Header, LogLine, Strictness, TraceEntry, Writer, read
 from lab.verdict import Check, Expectation, Keyword, Outcome, Requirement
 
 HEADER = Header(
@@ -37,6 +38,7 @@ def result(name: str = "rfc-6120/one", seen: str = "") -> CheckResult:
         expected="an answer",
         seen=seen,
         trace=(TraceEntry(100.1, "alice", "sent", "<iq/>"),),
+        strictness=(Strictness("{jabber:client}iq", "no id", "<iq/>", 2),),
     )
 
 
@@ -57,6 +59,12 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert record.log_of(record.results[0]) == (LogLine(100.2, "hello"),)
     assert record.missing == ("rfc-6120/two",)
     assert not record.damage
+
+
+def test_records_from_before_strictness_are_read() -> None:
+    event = result().to_event()
+    del event["strictness"]
+    assert CheckResult.from_event(event) == replace(result(), strictness=())
 
 
 def test_a_lone_surrogate_does_not_stop_the_record(tmp_path: Path) -> None:

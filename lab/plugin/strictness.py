@@ -13,6 +13,7 @@ from lxml import etree
 
 from lab import standing
 from lab.record import Strictness
+from lab.wire.namespaces import STANZA_ERROR
 from lab.wire.stream import Element
 from schemas.catalogue import Catalogue
 
@@ -72,7 +73,10 @@ def _own_part(element: Element) -> Element:
     if error:
         namespace = etree.QName(own).namespace
         for child in list(own):
-            if child.tag != f"{{{namespace}}}error":
+            if child.tag == f"{{{namespace}}}error":
+                # Our schema wants the condition first, as XSD 1.0 cannot say "one of these, anywhere"; no RFC does.
+                child[:] = sorted(child, key=_place_in_error)
+            else:
                 own.remove(child)
     for item in own.iter(*_ITEMS):
         for payload in list(item):
@@ -82,3 +86,10 @@ def _own_part(element: Element) -> Element:
             if standing.kind_of(stanza):
                 del stanza[:]
     return own
+
+
+def _place_in_error(child: Element) -> int:
+    name = str(child.tag)
+    if not name.startswith(f"{{{STANZA_ERROR}}}"):
+        return 2
+    return int(name.endswith("}text"))

@@ -38,8 +38,20 @@ def rendered(judgement: Judgement, result: CheckResult, console: Console) -> Non
             grid.add_row(label, Text(plain(said, lines=True)))
     console.print(grid)
     console.print(Text.assemble(("replay     ", "dim"), plain(judgement.replay(result.check.name))), soft_wrap=True)
+    _strictness(result, console)
     _trace(result, console)
     _log(judgement, result, console)
+
+
+def _strictness(result: CheckResult, console: Console) -> None:
+    """Only where there is some: most checks see none."""
+    if not result.strictness:
+        return
+    console.print(Text("\nSchema strictness (no failure)", style="bold"))
+    for one in result.strictness:
+        times = f"  {words.number(one.count, 'stanza')}, as:"
+        console.print(Text.assemble(plain(one.message), (times, "dim")), soft_wrap=True)
+        console.print(Text(f"    {plain(one.seen)}"), soft_wrap=True)
 
 
 def _trace(result: CheckResult, console: Console) -> None:

@@ -14,6 +14,7 @@ from functools import cached_property
 
 from lab.errors import UsageError
 from lab.record import CheckResult, Record
+from lab.report import strictness
 from lab.rows import RowOutcome, RowResult, judge_row
 from lab.verdict import Check, Expectation, Outcome, slug
 from schemas import suites
@@ -97,6 +98,11 @@ class Judgement:
         for result in self.of(Outcome.IMPOSSIBLE):
             found[result.reason].append(result)
         return {reason: tuple(rs) for reason, rs in sorted(found.items(), key=lambda f: -len(f[1]))}
+
+    @cached_property
+    def strictness(self) -> tuple[strictness.Kind, ...]:
+        """Where what the subject wrote is not what our schemas say: no failures."""
+        return strictness.kinds(self.results)
 
     @property
     def categories(self) -> tuple[tuple[Category, tuple[RowResult, ...]], ...]:

@@ -58,6 +58,16 @@ def as_json(judgement: Judgement) -> dict[str, Any]:
             {"reason": reason, "checks": [r.check.name for r in results]}
             for reason, results in judgement.impossible.items()
         ],
+        "strictness": [
+            {
+                "element": kind.element,
+                "message": kind.message,
+                "stanzas": kind.stanzas,
+                "checks": list(kind.checks),
+                "seen": cut(kind.seen, ANSWER),
+            }
+            for kind in judgement.strictness
+        ],
         "missing": list(record.missing),
         "exits": [{"at": e.at, "why": e.why, "restarted": e.restarted} for e in record.exits],
         "damage": list(record.damage),

@@ -169,9 +169,25 @@ def _smaller(judgement: Judgement, console: Console) -> None:
     _list("Selected, but without a result", record.missing, console)
     said = (f"{n} {'check' if n == 1 else 'checks'}: {why}" for why, n in _reasons(judgement))
     _list("Impossible in this set-up", tuple(said), console)
+    _strictness(judgement, console)
     exits = (f"{e.why}{' (restarted)' if e.restarted else ''}" for e in record.exits)
     _list("The subject exited", tuple(exits), console)
     _list("Damaged lines of the record", record.damage, console)
+
+
+def _strictness(judgement: Judgement, console: Console) -> None:
+    kinds = judgement.strictness
+    if not kinds:
+        return
+    stanzas = sum(kind.stanzas for kind in kinds)
+    counted = f"{words.number(stanzas, 'stanza')} of {words.number(len(kinds), 'kind')}"
+    console.print(Text(f"\nSchema strictness: {counted} (no failures)", style="bold"))
+    for kind in kinds[:IN_FULL]:
+        checks = f"{words.number(len(kind.checks), 'check')}, as {kind.checks[0]}"
+        said = Text.assemble(plain(cut(kind.message, ANSWER)), (f" ({checks})", "dim"), overflow="fold")
+        console.print(Padding(said, (0, 0, 0, 2)))
+    if len(kinds) > IN_FULL:
+        console.print(Text(f"  … and {len(kinds) - IN_FULL} more; index.html shows them all", style="dim"))
 
 
 def _reasons(judgement: Judgement) -> Iterable[tuple[str, int]]:

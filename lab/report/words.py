@@ -67,3 +67,8 @@ def lasted(seconds: float) -> str:
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     return f"{seconds:.1f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:02.0f} s"
+
+
+def number(count: int, what: str) -> str:
+    """`1 check`, `3 checks`."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -111,3 +111,28 @@ def test_what_hung_is_said(tmp_path: Path, misbehaviour: str, seen: str) -> None
     found = run_examples(tmp_path, misbehaviour=misbehaviour, only=("passes",))
     assert found["passes"].outcome is Outcome.FAIL
     assert seen in found["passes"].seen
+
+
+def test_a_check_that_holds_fails_where_a_standing_rule_is_broken(tmp_path: Path) -> None:
+    found = run_examples(tmp_path, misbehaviour="answers-twice", only=("passes", "misses-a-should", "nothing-comes"))
+    passing = found["passes"]
+    assert passing.outcome is Outcome.FAIL
+    assert passing.expected.startswith("RFC 6120 §8.2.3: ")
+    assert passing.seen.startswith("<iq")
+    assert "answered-once" in passing.reason
+    not_strict = found["misses-a-should"]
+    assert not_strict.outcome is Outcome.FAIL
+    assert "besides: expected an error: gone" in not_strict.reason
+
+
+def test_a_check_that_fails_anyway_keeps_its_own_failure(tmp_path: Path) -> None:
+    found = run_examples(tmp_path, misbehaviour="wrong-id", only=("passes", "misses-a-must"))
+    for result in found.values():
+        assert result.outcome is Outcome.FAIL
+        assert "a result or error for the iq get" in result.expected
+        assert "unasked-reply" in result.reason
+
+
+def test_a_server_that_behaves_breaks_no_rule_and_no_schema(results: dict[str, CheckResult]) -> None:
+    assert not [r for r in results.values() if "standing rule" in r.reason]
+    assert {r.check.name: r.strictness for r in results.values() if r.strictness} == {}

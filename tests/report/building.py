@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lab.record import CheckResult, Exit, Footer, Header, LogLine, Record, TraceEntry, Writer, read
+from lab.record import CheckResult, Exit, Footer, Header, LogLine, Record, Strictness, TraceEntry, Writer, read
 from lab.verdict import Check, Expectation, Keyword, Outcome, Requirement
 
 START = 1_795_000_000.0
@@ -59,6 +59,7 @@ def result(
     known_reason: str = "",
     started: float = START,
     trace: tuple[TraceEntry, ...] | None = None,
+    strictness: tuple[Strictness, ...] = (),
 ) -> CheckResult:
     """A check's result; provider and expectation follow from name and outcome unless they are given."""
     kind, _, number = name.partition("/")[0].partition("-")
@@ -75,7 +76,15 @@ def result(
         reason=reason,
         known_reason=known_reason,
         trace=traffic(start=started) if trace is None else trace,
+        strictness=strictness,
     )
+
+
+def mismatch(value: str = "a", *, count: int = 1, seen: str = "<iq type='result'/>") -> Strictness:
+    """A schema's complaint about a value."""
+    where = "Element '{jabber:client}iq', attribute 'type': [facet 'enumeration']"
+    message = f"{where} The value '{value}' is not an element of the set."
+    return Strictness("{jabber:client}iq", message, seen, count)
 
 
 def every_kind() -> tuple[CheckResult, ...]:
@@ -112,7 +121,7 @@ def every_kind() -> tuple[CheckResult, ...]:
             seen="query without node",
         ),
         result("xep-0030/items-of-unknown-node", Outcome.PASS, Expectation.FIXED, known_reason="fails since 0.12"),
-        result("xep-0030/info-is-answered"),
+        result("xep-0030/info-is-answered", strictness=(mismatch("it's", count=3),)),
         result(
             "xep-0115/caps-in-features",
             Outcome.UNSUPPORTED,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,16 @@ def test_a_check_that_the_run_did_not_reach(tmp_path: Path) -> None:
     )
     with pytest.raises(UsageError, match="the run ended before"):
         judge(record).find("xep-0030/late")
+
+
+def test_mismatches_with_schemas_are_of_one_kind_whatever_the_value(tmp_path: Path) -> None:
+    other = replace(building.mismatch(), message="Element 'x': 'it's' is not a valid value of the atomic type 't'.")
+    results = (
+        building.result("xep-0030/a", strictness=(building.mismatch("it's", count=2), other)),
+        building.result("xep-0030/b", strictness=(building.mismatch("b"), building.mismatch("c"))),
+    )
+    first, second = judge(building.record(tmp_path / "run.ndjson", results)).strictness
+    assert "The value … is not an element of the set" in first.message
+    assert (first.stanzas, first.checks) == (4, ("xep-0030/a", "xep-0030/b"))
+    assert second.message == "Element 'x': … is not a valid value of the atomic type 't'."
+    assert judge(building.record(tmp_path / "run.ndjson", results)).counts == {Outcome.PASS: 2}

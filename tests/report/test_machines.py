@@ -91,6 +91,8 @@ def test_the_summary_is_valid(tmp_path: Path, *, finished: bool) -> None:
     assert rows["core/server-extensibility"]["outcome"] == {"core": "not tested", "advanced": "not tested"}
     assert rows["core/event-publishing"]["providers"][0]["by"] == "mod_pep"
     assert rows["core/feature-broadcasts"]["advertised"] is False
+    (strict,) = data["strictness"]
+    assert (strict["stanzas"], strict["checks"]) == (3, ["xep-0030/info-is-answered"])
 
 
 def test_reports_are_made_of_a_damaged_record(tmp_path: Path) -> None:

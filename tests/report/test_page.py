@@ -117,6 +117,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> str:
             reason=building.HOSTILE,
             known_reason=building.HOSTILE,
             trace=building.traffic(answer=f"<a>{building.HOSTILE}</a>" + building.HOSTILE * 20),
+            strictness=(building.mismatch(building.HOSTILE, seen=building.HOSTILE),),
         )
         for outcome in Outcome
     )
@@ -150,6 +151,21 @@ def test_the_page_says_what_was_run(context: BrowserContext, address: str) -> No
     assert len(_shown(page)) == 12
     for landmark in ("banner", "main", "search", "contentinfo"):
         assert page.get_by_role(landmark).count() == 1, landmark
+
+
+def test_strictness_has_a_section_of_its_own(context: BrowserContext, address: str) -> None:
+    page = context.new_page()
+    page.goto(address)
+    section = page.get_by_role("region", name="Schema strictness")
+    fold = section.get_by_role("group")
+    expect(fold).to_have_count(1)
+    expect(fold).to_contain_text("The value … is not an element of the set. 3 stanzas in 1 check")
+    section.locator("summary").click()
+    expect(fold).to_contain_text("<iq type='result'/>")
+    section.get_by_role("link", name="xep-0030/info-is-answered").click()
+    check = page.locator("[id='xep-0030/info-is-answered']")
+    expect(check).to_have_attribute("open", "")
+    expect(check).to_contain_text("The value 'it's' is not an element of the set.")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -60,6 +60,8 @@ def test_every_event_of_the_writer_is_valid(events: dict[str, dict[str, Any]]) -
         ("check", "duration", -1),
         ("check", "trace", [[1.0, "alice", "sideways", "<iq/>"]]),
         ("check", "trace", [[1.0, "alice", "sent"]]),
+        ("check", "strictness", [{"element": "a", "message": "b"}]),
+        ("check", "strictness", [{"element": "a", "message": "b", "seen": "c", "count": 0}]),
         ("log", "at", "noon"),
         ("exit", "restarted", "perhaps"),
         ("footer", "counts", {"green": 1}),

@@ -82,6 +82,18 @@ def test_what_is_no_failure_is_said_too(record: Record) -> None:
     assert "4 unexpected" in page
 
 
+def test_strictness_is_shown_apart_from_failures(record: Record) -> None:
+    page = _flat(_printed(record))
+    assert (
+        "Schema strictness: 3 stanzas of 1 kind (no failures) Element '{jabber:client}iq', attribute 'type'" in page
+    )
+    assert "The value … is not an element of the set. (1 check, as xep-0030/info-is-answered)" in page
+    one = _flat(_printed(record, "xep-0030/info-is-answered"))
+    assert "Schema strictness (no failure)" in one
+    assert "The value 'it's' is not" in one
+    assert "Schema strictness" not in _flat(_printed(record, "rfc-6120/dtd-is-refused"))
+
+
 def test_a_run_that_did_not_finish_says_so_loudly(tmp_path: Path) -> None:
     late = ("xep-0030/late", "rfc-6120/dtd-is-refused")
     page = _flat(_printed(building.record(tmp_path / "run.ndjson", finished=False, selected=late)))
