@@ -112,6 +112,8 @@ def _print(done: Audit, verbose: bool) -> None:
         out.print(Text.assemble(("broken ", "red"), str(broken)), soft_wrap=True)
     for entry in done.stale:
         out.print(Text.assemble(("stale ", "red"), entry, ": listed, but it excuses nothing"), soft_wrap=True)
+    meant = sum(e.form is Form.WELL_FORMED and bool(e.how) for r in done.reports for e in r.examples)
+    out.print(f"{meant} examples judged without marks of elision or with wrapped lines joined (-v names them)")
     for total in audit.totals(done):
         out.print(f"{total}{_aim(total)}", markup=False, soft_wrap=True)
     unlisted = sum(len(r.mismatches) for r in done.reports)

@@ -162,9 +162,9 @@ def examine(source: Source, catalogue: Catalogue, accepted: Exceptions) -> Repor
     findings: list[Finding] = []
     for example in examples.read(source):
         seen = _judge_example(example, catalogue, by_key)
-        # A mark that something was left out is not content: where it is all that is wrong, nothing is.
-        if seen.findings and (cut := examples.without_elisions(example)):
-            again = _judge_example(cut, catalogue, by_key)
+        # What is there for the page is not content: where it is all that is wrong, nothing is.
+        if seen.findings and (meant := examples.as_meant(example)):
+            again = _judge_example(meant, catalogue, by_key)
             seen = again if len(again.findings) < len(seen.findings) else seen
         read.append(seen.example)
         judged += seen.judged

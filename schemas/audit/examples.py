@@ -214,25 +214,33 @@ _STREAM_TAG = re.compile(r"<stream:stream\b[^<>]*(?<!/)>|</stream:stream\s*>")
 _DOCUMENT = re.compile(r"\s*<\?xml\b[^<>]*\?>(?!.*<!DOCTYPE)(?!.*<\?xml\b)", re.DOTALL)
 _TAG = re.compile(r"<[A-Za-z_]")
 _ELISION = re.compile(r"\s*(?=.*(?:\[|…|\.\s*\.\s*\.))(?:(?:\[[^\]]*\]|…|\.)\s*)+", re.DOTALL)
+# A long word that breaks off: `qANQR1DBwU4DX7...`
+_CUT_OFF = re.compile(r"(\s*[^\s.]{12,})\.{3}\s*")
+_WRAPPED = re.compile(r"\s*\n\s*[A-Za-z0-9+/]+(?:\s+[A-Za-z0-9+/]+)*={0,2}\s*")
 
 
-def without_elisions(example: Example) -> Example | None:
-    """The example without the marks that something was left out (`...`, `[ ... ]`); None where it has none."""
+def as_meant(example: Example) -> Example | None:
+    """The example as it would travel, without what is there for the page; None where there is no such thing.
+
+    By the conventions of RFC 6120 §1.4, which the XEPs share, `...` and `[ ... ]` stand for what was left out, and
+    lines are wrapped. Wrapped lines are joined only where nothing but base64 stands on them.
+    """
     roots = tuple(deepcopy(root) for root in example.roots)
-    cut = 0
+    cut = joined = 0
     for root in roots:
-        for element in root.iter():
-            if (
-                not isinstance(element, etree._Comment | etree._ProcessingInstruction)
-                and element.text
-                and _ELISION.fullmatch(element.text)
-            ):
-                element.text = None
-                cut += 1
-            if element is not root and element.tail and _ELISION.fullmatch(element.tail):
-                element.tail = None
-                cut += 1
-    return replace(example, how=(*example.how, "elisions left out"), roots=roots) if cut else None
+        for element in root.iter(etree.Element):
+            text = element.text or ""
+            if _ELISION.fullmatch(text):
+                element.text, cut = None, cut + 1
+            elif match := _CUT_OFF.fullmatch(text):
+                element.text, cut = match[1], cut + 1
+            elif _WRAPPED.fullmatch(text):
+                element.text, joined = "".join(text.split()), joined + 1
+        for node in root.iterdescendants():
+            if _ELISION.fullmatch(node.tail or ""):
+                node.tail, cut = None, cut + 1
+    how = (*example.how, *["elisions left out"] * bool(cut), *["wrapped lines joined"] * bool(joined))
+    return replace(example, how=how, roots=roots) if cut or joined else None
 
 
 def is_stanza(element: Element) -> bool:

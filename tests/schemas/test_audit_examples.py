@@ -133,16 +133,29 @@ def test_elements_and_declared_entities_in_an_example_are_kept(tmp_path: Path) -
 @pytest.mark.parametrize("mark", ["...", "\n  [ ... ]\n", ".\n.\n.", "[8 more]\n.", "…"])
 def test_marks_of_elision(tmp_path: Path, mark: str) -> None:
     found = example(tmp_path, cdata(f"<a><b/>{mark}<c>{mark}</c></a>"))
-    cut = examples.without_elisions(found)
+    cut = examples.as_meant(found)
     assert cut is not None
     assert text_of(cut) == ""
     assert cut.how == ("elisions left out",)
     assert mark in text_of(found)
 
 
-@pytest.mark.parametrize("text", ["Well... yes", "a [b]", ".", "1.0.0"])
-def test_text_is_no_elision(tmp_path: Path, text: str) -> None:
-    assert examples.without_elisions(example(tmp_path, cdata(f"<a>{text}</a>"))) is None
+@pytest.mark.parametrize("text", ["Well... yes", "Well...", "a [b]", ".", "1.0.0", "QUJD", "two\nlines, and prose"])
+def test_text_is_left_as_it_is(tmp_path: Path, text: str) -> None:
+    assert examples.as_meant(example(tmp_path, cdata(f"<a>{text}</a>"))) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "meant", "how"),
+    [
+        ("\n  QUJDREVGR0hJ...\n", "\n  QUJDREVGR0hJ", "elisions left out"),
+        ("\n  QUJD\n  REVG\n  Rw==\n", "QUJDREVGRw==", "wrapped lines joined"),
+    ],
+)
+def test_what_is_there_for_the_page(tmp_path: Path, text: str, meant: str, how: str) -> None:
+    found = examples.as_meant(example(tmp_path, cdata(f"<a>{text}</a>")))
+    assert found is not None
+    assert (text_of(found), found.how) == (meant, (how,))
 
 
 @pytest.mark.parametrize(
