@@ -112,3 +112,32 @@ def element_end(tags: tuple[Tag, ...], number: int) -> int:
     if tag.kind == "empty":
         return tag.end
     return next(t.end for t in tags[number + 1 :] if t.kind == "end" and t.depth == tag.depth)
+
+
+def payload(found: Tokens, carrier: str) -> Tag | None:
+    """Where extensions may be put: in an iq's child, or in any other stanza itself. None where there is none."""
+    depth = 1 if carrier == "iq" else 0
+    return next((tag for tag in found.openings if tag.depth == depth), None)
+
+
+def inside(xml: str, tag: Tag, inner: str) -> tuple[int, int, str]:
+    """What to put where (from, to) so that `inner` becomes the first content of an element."""
+    if tag.kind == "start":
+        return tag.end, tag.end, inner
+    return xml.rindex("/", tag.start, tag.end), tag.end, f">{inner}</{tag.name}>"
+
+
+def with_attribute(xml: str, name: str, value: str | None) -> str:
+    """The element with an attribute of its own (not escaped) added or replaced; taken away where `value` is None."""
+    tag = tokens(xml).tags[0]
+    attribute = next((a for a in tag.attributes if a.name == name), None)
+    new = "" if value is None else f' {name}="{value}"'
+    if attribute is None:
+        return f"{xml[: tag.name_end]}{new}{xml[tag.name_end :]}"
+    return f"{xml[: attribute.start].rstrip()}{new}{xml[attribute.end :]}"
+
+
+def attribute_of(xml: str, name: str) -> str:
+    """An attribute of the element itself, as it is written; empty where it is absent."""
+    found = next((a for a in tokens(xml).tags[0].attributes if a.name == name), None)
+    return xml[found.value_start : found.value_end] if found else ""
