@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape, quoteattr
 
 from lab.fakes import authentication, services
 from lab.fakes.authentication import Refused, Success
 from lab.fakes.connection import Connection
 from lab.fakes.stanzas import Jid, error_reply, localname, namespace, reply
-from lab.wire.namespaces import BIND, CHANNEL_BINDING, CLIENT, REGISTER, SASL, SESSION, TLS
+from lab.wire.namespaces import BIND, CHANNEL_BINDING, CLIENT, REGISTER, SASL, SESSION, STREAM, TLS
 from lab.wire.session import parse
 from lab.wire.stream import Element, StreamOpened
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from lab.fakes.server import FakeServer
 
 ATTEMPTS = 3  # RFC 6120 §6.4.5: 2 to 5
+SUBSCRIPTIONS = {"subscribe", "subscribed", "unsubscribe", "unsubscribed"}
+PRESENCE = {None, "unavailable", "probe", "error", *SUBSCRIPTIONS}  # RFC 6121 §4.7.1
 
 
 class ClientConnection(Connection):
@@ -67,7 +71,9 @@ class ClientConnection(Connection):
     # --- elements, by how far the stream has come
 
     def on_element(self, element: Element) -> None:
-        if self.jid is not None:
+        if element.tag == f"{{{STREAM}}}error":
+            self.behaviour.on_close(self)  # the peer has closed its stream, too (§4.9.1.1)
+        elif self.jid is not None:
             self.behaviour.on_stanza(self, element)
         elif self.localpart:
             self._before_bind(element)
@@ -144,7 +150,7 @@ class ClientConnection(Connection):
             # §7.7.2.2: the newcomer gets another resource, and the one before keeps its own.
             jid = Jid(jid.localpart, jid.domain, self.behaviour.resource())
         self.server.router.bound[str(jid)] = self
-        self.send(reply(element, "result", f"<bind xmlns='{BIND}'><jid>{jid}</jid></bind>"))
+        self.send(reply(element, "result", f"<bind xmlns='{BIND}'><jid>{escape(str(jid))}</jid></bind>"))
         self.jid = jid
         self.behaviour.on_bound(self)
 
@@ -161,7 +167,7 @@ class ClientConnection(Connection):
             self.fail("invalid-from")
             return
         stanza.set("from", str(jid))
-        if name == "iq" and not _well_made(stanza):
+        if (name == "iq" and not _well_made(stanza)) or (name == "presence" and stanza.get("type") not in PRESENCE):
             router.refuse(stanza, "bad-request")
         elif name == "presence" and stanza.get("to") is None:
             self._own_presence(stanza)
@@ -180,8 +186,8 @@ class ClientConnection(Connection):
             self.server.router.broadcast(stanza, self)
             self.priority = None
         elif stanza.get("type") is None:
-            priority = (stanza.findtext(f"{{{CLIENT}}}priority") or "0").strip()
-            self.priority = int(priority) if priority.lstrip("+-").isdecimal() else 0
+            priority = (stanza.findtext(f"{{{CLIENT}}}priority") or "").strip()
+            self.priority = int(priority) if re.fullmatch("[+-]?[0-9]{1,3}", priority) else 0
             self.server.router.broadcast(stanza, self)
 
     def _directed_presence(self, stanza: Element) -> None:
@@ -190,7 +196,7 @@ class ClientConnection(Connection):
             self._directed.add(to)
         elif kind == "unavailable":
             self._directed.discard(to)
-        elif self.jid is not None:
+        elif kind in SUBSCRIPTIONS and self.jid is not None:
             stanza.set("from", self.jid.bare)  # subscriptions are between accounts (RFC 6121 §3.1.2)
 
     def on_gone(self) -> None:
@@ -198,7 +204,7 @@ class ClientConnection(Connection):
         if self.jid is None:
             return
         self.server.router.bound.pop(str(self.jid), None)
-        gone = parse(f"<presence type='unavailable' from='{self.jid}'/>", default=CLIENT)
+        gone = parse(f"<presence type='unavailable' from={quoteattr(str(self.jid))}/>", default=CLIENT)
         if self.priority is not None:
             self.server.router.broadcast(gone, self)
         for to in self._directed:

@@ -8,7 +8,6 @@ import threading
 import time
 import warnings
 from base64 import b64encode
-from collections.abc import Callable
 
 import pytest
 
@@ -32,22 +31,12 @@ from lab.wire.session import Session, localname
 from lab.wire.stream import PeerViolation
 from lab.wire.transport import ConnectionLost, ConnectionRefused, NoAnswer, TlsFailed, client_context
 from scenarios.server._hello import SSL_3_0, ServerHello, at_the_handshake, client_hello, say_hello
+from tests.fakes import planted_proofs  # noqa: F401 - importing them puts them into PROOFS
 from tests.fakes.connecting import connecting
+from tests.fakes.proofs import PROOFS, SHORT, proves
 
 PATIENCE = 1.0  # seconds
-SHORT = 0.3  # seconds, where a proof is that nothing comes
 BOUND = 5.0  # seconds in which any encounter must be over
-
-Proof = Callable[[Connect], None]
-PROOFS: dict[str, Proof] = {}
-
-
-def proves(name: str) -> Callable[[Proof], Proof]:
-    def keep(proof: Proof) -> Proof:
-        PROOFS[name] = proof
-        return proof
-
-    return keep
 
 
 @pytest.mark.parametrize("name", MISBEHAVIOURS)
