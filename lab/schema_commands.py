@@ -113,7 +113,8 @@ def _print(done: Audit, verbose: bool) -> None:
     for entry in done.stale:
         out.print(Text.assemble(("stale ", "red"), entry, ": listed, but it excuses nothing"), soft_wrap=True)
     meant = sum(e.form is Form.WELL_FORMED and bool(e.how) for r in done.reports for e in r.examples)
-    out.print(f"{meant} examples judged without marks of elision or with wrapped lines joined (-v names them)")
+    words = "examples judged without marks of elision, or with wrapped lines joined (-v names them)"
+    out.print(f"{meant} {words}", soft_wrap=True)
     for total in audit.totals(done):
         out.print(f"{total}{_aim(total)}", markup=False, soft_wrap=True)
     unlisted = sum(len(r.mismatches) for r in done.reports)
@@ -154,6 +155,9 @@ def _print_findings(report: Report, verbose: bool) -> None:
     for drift in report.drifts:
         where = f"{report.provider} line {drift.line}: "
         out.print(Text.assemble((where, "bold"), f"its schema has the {drift}; ours lacks it"), soft_wrap=True)
+    for file in report.behind:
+        words = f"the source is version {report.source.version}, {file.path.name} follows {file.version}"
+        out.print(Text.assemble((f"{report.provider}: ", "bold"), words), soft_wrap=True)
     for broken in report.broken_schemas:
         out.print(Text.assemble((f"{report.provider}: ", "bold"), str(broken)), soft_wrap=True)
     if verbose:
@@ -177,6 +181,7 @@ def _as_json(done: Audit) -> dict[str, Any]:
                 **{kind.value: {r.value: report.results(kind)[r] for r in Result} for kind in Kind},
                 "findings": [finding.as_json() for finding in report.findings],
                 "drifts": [str(drift) for drift in report.drifts],
+                "behind": [file.path.name for file in report.behind],
                 "broken_schemas": [str(broken) for broken in report.broken_schemas],
             }
             for report in done.reports

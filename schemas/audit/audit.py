@@ -20,7 +20,7 @@ from schemas.audit.drift import Drift
 from schemas.audit.examples import CLIENT, Example, Form
 from schemas.audit.exceptions import Exceptions, Listed, ListedDrift
 from schemas.audit.sources import Broken, Source
-from schemas.catalogue import Catalogue, Mismatch
+from schemas.catalogue import Catalogue, Mismatch, SchemaFile
 
 AIM = 97.0  # percent of what the rows' specifications show, and of their payloads elsewhere, that must validate
 
@@ -88,6 +88,7 @@ class Report:
     drifts: tuple[Drift, ...]
     listed_drifts: tuple[ListedDrift, ...]
     broken_schemas: tuple[Broken, ...]
+    behind: tuple[SchemaFile, ...]  # schemas of ours that follow another version than the source's
 
     @property
     def provider(self) -> str:
@@ -179,6 +180,11 @@ def examine(source: Source, catalogue: Catalogue, accepted: Exceptions) -> Repor
         tuple(d for d in drifted if d.key not in fine),
         tuple(fine[d.key] for d in drifted if d.key in fine),
         broken,
+        tuple(
+            file
+            for file in catalogue.files.values()
+            if file.provider == source.provider and source.version not in {"", file.version}
+        ),
     )
 
 

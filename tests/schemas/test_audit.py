@@ -203,6 +203,12 @@ def test_drift_of_elements_and_attributes(examine: Examine, tmp_path: Path) -> N
     assert not done.clean
 
 
+def test_a_schema_that_follows_another_version_is_said(examine: Examine) -> None:
+    done = examine(WARM)  # of version 1.2.0, where ours follow 1.0.0
+    assert [file.path.name for file in done.reports[0].behind] == ["greetings.xsd"]
+    assert done.clean  # a note: what changed in between shows as drift or mismatch
+
+
 def test_listed_drift_is_accepted_until_it_is_stale(examine: Examine) -> None:
     (report,) = examine(code=THEIRS, listed=DRIFT).reports
     assert [drift.element for drift in report.drifts] == ["farewell"]

@@ -17,6 +17,14 @@ from tests.test_cli import stanzalab
 PING = "<iq type='get' id='a'><ping xmlns='urn:xmpp:ping'/></iq>"
 
 
+@pytest.mark.parametrize("command", ["list", "audit"])
+def test_help_teaches(command: str) -> None:
+    done = stanzalab("schemas", command, "--help")
+    assert done.returncode == 0
+    assert f"Usage: stanzalab schemas {command}" in done.stdout
+    assert "--json" in done.stdout
+
+
 def test_list_has_every_schema() -> None:
     done = stanzalab("schemas", "list", "--json")
     found = {schema["namespace"]: schema for schema in json.loads(done.stdout)}
