@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from generators.malformations import encoding, extremes, framing, markup, restricted, smuggling
+from generators.malformations import encoding, extremes, framing, markup, restricted, schema, smuggling, values
 from generators.malformations.operators import Operator, operators_of
 from generators.source import Source
 from generators.stanza import Malformed, Moment, Scene, Stanza
 
 __all__ = ["OPERATORS", "Operator", "choosable", "malform"]
 
-_MODULES = (encoding, markup, restricted, smuggling, extremes, framing)
+_MODULES = (encoding, markup, restricted, smuggling, extremes, framing, schema, values)
 _SELDOM = 64  # one draw in so many is of the heavy operators
 
 

@@ -68,6 +68,16 @@ STANZAS: tuple[Stanza, ...] = (
         "</command>",
         "set",
     ),
+    _stanza(
+        Carrier.IQ,
+        "{jabber:client}error",
+        "bob@lab.example/b",
+        Addressee.CONTACT,
+        "<error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
+        "<text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>none</text>"
+        "<x xmlns='urn:stanzalab:0'/></error>",
+        "error",
+    ),
     _stanza(Carrier.MESSAGE, _BODY, "bob@lab.example", Addressee.CONTACT, "<body>good &amp; döner 🥙</body>", "chat"),
     _stanza(
         Carrier.MESSAGE,
@@ -82,6 +92,15 @@ STANZAS: tuple[Stanza, ...] = (
         "",
         Addressee.ACCOUNT,
         "<delay xmlns='urn:xmpp:delay' stamp='2002-09-10T23:08:25Z' from='lab.example'>late</delay>",
+    ),
+    _stanza(
+        Carrier.MESSAGE,
+        "{jabber:x:data}x",
+        "bob@lab.example",
+        Addressee.CONTACT,
+        "<x xmlns='jabber:x:data' type='result'><reported><field var='a' type='text-single'/></reported>"
+        "<item><field var='a'><value>1</value></field></item></x>",
+        "normal",
     ),
     _stanza(
         Carrier.PRESENCE, "{jabber:client}show", "", Addressee.ACCOUNT, "<show>away</show><priority>1</priority>"
