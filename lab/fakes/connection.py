@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import ssl
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 from xml.sax.saxutils import escape, quoteattr
 
+from lab.fakes.wellformed import WellFormed
 from lab.wire.namespaces import STREAM, STREAM_ERROR
-from lab.wire.stream import Element, PeerViolation, Received, Stream, StreamClosed, StreamOpened
+from lab.wire.stream import Element, Event, PeerViolation, Received, Stream, StreamClosed, StreamOpened
 
 if TYPE_CHECKING:
     from lab.fakes.server import FakeServer
@@ -29,6 +31,7 @@ class Connection(asyncio.Protocol):
         self.server = server
         self.behaviour = server.behaviour
         self.stream = Stream(stanza_bytes=STANZA_BYTES)
+        self._well_formed = WellFormed()
         self.header: StreamOpened | None = None
         self.stream_id = ""
         self.tls = tls
@@ -66,15 +69,26 @@ class Connection(asyncio.Protocol):
     # --- receiving
 
     def take(self, data: bytes) -> None:
-        """Read bytes of the stream and do what each event asks for."""
+        """Read bytes of the stream and do what each event asks for, up to the first fault."""
+        reader = self._well_formed
+        fault = reader.first_fault(data)
+        violation = self._take_events(data[:fault], self._on_event)
+        if violation is None and fault is not None and not self.ended and reader is self._well_formed:
+            # What stands behind the fault is only asked for its name.
+            violation = self._take_events(data[fault:], lambda _: None) or PeerViolation("the XML is not well-formed")
+        if violation is not None:
+            self.fail(violation.condition, violation.message)
+
+    def _take_events(self, data: bytes, on_event: Callable[[Event], None]) -> PeerViolation | None:
         self.stream.receive_data(data)
         try:
             while not self.ended and (event := self.stream.next_event()) is not None:
-                self._on_event(event)
+                on_event(event)
         except PeerViolation as violation:
-            self.fail(violation.condition, violation.message)
+            return violation
+        return None
 
-    def _on_event(self, event: StreamOpened | Received | StreamClosed) -> None:
+    def _on_event(self, event: Event) -> None:
         match event:
             case StreamOpened():
                 self.header = event
@@ -154,6 +168,7 @@ class Connection(asyncio.Protocol):
     def restart(self) -> None:
         """Await a new stream on this connection (§4.3.3); what came with the old one is forgotten."""
         self.stream.restart()
+        self._well_formed = WellFormed()
         self.header = None
         self.stream_id = ""
 
