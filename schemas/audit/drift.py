@@ -18,6 +18,7 @@ from schemas.audit.examples import placed
 from schemas.audit.sources import Block, Broken, Source
 from schemas.catalogue import XS, Catalogue
 
+_MOST_SCHEMAS = 20  # in one block; four are the most that a specification has
 _SCHEMA = re.compile(r"<((?:[A-Za-z_][\w.-]*:)?schema)\b")
 
 Element = etree._Element
@@ -68,12 +69,18 @@ def drifts(source: Source, catalogue: Catalogue) -> tuple[tuple[Drift, ...], tup
 
 
 def _schemas(source: Source, block: Block) -> Iterator[Element | Broken]:
-    end = 0
+    end = seen = 0
     for match in _SCHEMA.finditer(block.text):
         if match.start() < end:
             continue
         close = f"</{match[1]}>"
         end = block.text.find(close, match.start()) + len(close)
+        seen += 1
+        if seen > _MOST_SCHEMAS:
+            yield Broken(
+                source.path, block.line, f"more than {_MOST_SCHEMAS} schemas in one block; the rest is not read"
+            )
+            return
         before = block.text.count("\n", 0, match.start())
         if end < len(close):
             yield Broken(source.path, block.line + before, f"its own schema has no {close}")

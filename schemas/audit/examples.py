@@ -124,7 +124,8 @@ def _in_parts(text: str, error: etree.XMLSyntaxError, how: tuple[str, ...], decl
     problem, line = error.msg or "", error.lineno or 1
     roots: list[Element] = []
     pieces = good = before = 0
-    for piece in re.split(r"(?<=\n)(?=[ \t]*\n)", text):
+    parts = re.split(r"(?<=\n)(?=[ \t]*\n)", text)
+    for piece in parts if len(parts) <= _MOST_PARTS else ():
         if _TAG.search(piece):
             pieces += 1
             parsed = _parse("\n" * before + piece, declared)
@@ -213,6 +214,7 @@ _SALVAGES: tuple[tuple[str, Callable[[str], str]], ...] = (
 _STREAM_TAG = re.compile(r"<stream:stream\b[^<>]*(?<!/)>|</stream:stream\s*>")
 _DOCUMENT = re.compile(r"\s*<\?xml\b[^<>]*\?>(?!.*<!DOCTYPE)(?!.*<\?xml\b)", re.DOTALL)
 _TAG = re.compile(r"<[A-Za-z_]")
+_MOST_PARTS = 100  # the longest example has a dozen; parsing goes with the square of their number
 _ELISION = re.compile(r"\s*(?=.*(?:\[|…|\.\s*\.\s*\.))(?:(?:\[[^\]]*\]|…|\.)\s*)+", re.DOTALL)
 # A long word that breaks off: `qANQR1DBwU4DX7...`
 _CUT_OFF = re.compile(r"(\s*[^\s.]{12,})\.{3}\s*")

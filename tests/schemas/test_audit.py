@@ -225,6 +225,7 @@ def test_only_the_specification_that_ours_follows_can_drift(examine: Examine) ->
     [
         ("\n<xs:schema xmlns:xs='urn:x'>\n</xs:all></xs:schema>", "not well-formed"),
         ("\n\n<xs:schema>", "has no </xs:schema>"),
+        ("<xs:schema xmlns:xs='urn:x'></xs:schema>" * 21, "more than 20 schemas"),
         ("\n\n<xs:schema></xs:schema>", "not well-formed"),  # a prefix that nothing declares
     ],
 )

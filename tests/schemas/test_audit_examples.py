@@ -123,6 +123,11 @@ def test_malformed_with_the_parsers_words_and_line(tmp_path: Path, text: str) ->
     assert path.read_text(encoding="utf-8").splitlines()[found.problem_line - 1].startswith(text)
 
 
+def test_pieces_without_end_are_not_tried_one_by_one(tmp_path: Path) -> None:
+    found = example(tmp_path, cdata("<iq/>\n\n<a\n\n" * 100))
+    assert (found.form, found.roots) == (Form.MALFORMED, ())
+
+
 def test_elements_and_declared_entities_in_an_example_are_kept(tmp_path: Path) -> None:
     subset = "<!ENTITY base 'urn:greetings'><!ENTITY ns '&base;:1'>"
     found = example(tmp_path, f"{cdata('<a xmlns=')}'&ns;'&gt;<b/>{cdata('</a>')}", subset=subset)
