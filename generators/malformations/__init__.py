@@ -9,14 +9,40 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from generators.malformations import encoding, extremes, framing, markup, restricted, schema, smuggling, values
+from generators.malformations import (
+    addressing,
+    encoding,
+    extremes,
+    framing,
+    markup,
+    namespaces,
+    negotiation,
+    restricted,
+    schema,
+    semantics,
+    smuggling,
+    values,
+)
 from generators.malformations.operators import Operator, operators_of
 from generators.source import Source
 from generators.stanza import Malformed, Moment, Scene, Stanza
 
 __all__ = ["OPERATORS", "Operator", "choosable", "malform"]
 
-_MODULES = (encoding, markup, restricted, smuggling, extremes, framing, schema, values)
+_MODULES = (
+    encoding,
+    markup,
+    restricted,
+    smuggling,
+    extremes,
+    schema,
+    values,
+    namespaces,
+    semantics,
+    addressing,
+    negotiation,
+    framing,
+)
 _SELDOM = 64  # one draw in so many is of the heavy operators
 
 
@@ -29,7 +55,9 @@ OPERATORS: Mapping[str, Operator] = _by_name(o for module in _MODULES for o in o
 
 
 def _choosable(moment: Moment, *, heavy: bool) -> tuple[Operator, ...]:
-    return tuple(o for o in OPERATORS.values() if not o.valid and o.moment is moment and o.heavy is heavy)
+    return tuple(
+        o for o in OPERATORS.values() if not (o.valid or o.spoils) and o.moment is moment and o.heavy is heavy
+    )
 
 
 _LIGHT = {moment: _choosable(moment, heavy=False) for moment in Moment}
@@ -37,7 +65,7 @@ _HEAVY = {moment: _choosable(moment, heavy=True) for moment in Moment}
 
 
 def choosable(moment: Moment = Moment.BOUND) -> tuple[Operator, ...]:
-    """The operators that `malform` picks from, at that moment of a stream: all but the control group."""
+    """The operators that `malform` picks from, at that moment of a stream: not the control group, nor what spoils."""
     return _LIGHT[moment] + _HEAVY[moment]
 
 
