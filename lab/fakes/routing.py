@@ -74,9 +74,11 @@ class Router:
             self.give_back(stanza, services.answer_iq(self, stanza))
 
     def _message_to_account(self, stanza: Element, to: Jid) -> None:
-        """To each available resource (RFC 6121 §8.5.2.1.1); nothing is kept for later."""
+        """To each available resource, errors to none (RFC 6121 §8.5.2.1.1); nothing is kept for later."""
         takers = [c for c in self.resources(to.bare) if c.priority is not None and c.priority >= 0]
         kind = stanza.get("type", "normal")
+        if kind == "error":
+            return
         if kind == "groupchat" or (not takers and kind != "headline"):
             self.refuse(stanza, "service-unavailable")
             return
@@ -84,7 +86,7 @@ class Router:
             taker.send(serialise(stanza, CLIENT))
 
     def _presence_to_account(self, stanza: Element, to: Jid) -> None:
-        if not to.resource:
+        if not to.resource and stanza.get("type") not in {"error", "probe"}:
             for client in self.resources(to.bare):
                 if client.priority is not None:
                     client.send(serialise(stanza, CLIENT))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import cast
 from xml.sax.saxutils import quoteattr
@@ -11,6 +12,7 @@ from lxml import etree
 from lab.wire.namespaces import STANZA_ERROR
 from lab.wire.stream import Element
 
+_XML = "{http://www.w3.org/XML/1998/namespace}"
 ERROR_TYPES = {"bad-request": "modify", "jid-malformed": "modify", "not-acceptable": "modify"}
 
 
@@ -42,23 +44,28 @@ class Jid:
 
 
 def localname(element: Element) -> str:
-    return etree.QName(element).localname
+    return str(element.tag).rpartition("}")[2]  # a namespace's name may have braces, the local one never
 
 
 def namespace(element: Element) -> str | None:
-    return etree.QName(element).namespace
+    return str(element.tag).rpartition("}")[0].removeprefix("{") or None
 
 
 def serialise(stanza: Element, content_namespace: str) -> str:
     """A stanza as XML for a stream with that content namespace (a component's differs from a client's, §4.8.2)."""
-    return etree.tostring(_in_namespace(stanza, namespace(stanza), content_namespace), encoding="unicode")
+    if namespace(stanza) != content_namespace:
+        stanza = _in_namespace(stanza, namespace(stanza), content_namespace)
+    return etree.tostring(stanza, encoding="unicode", with_tail=False)
 
 
 def _in_namespace(element: Element, was: str | None, becomes: str) -> Element:
-    mine = namespace(element) == was
-    nsmap = cast("dict[str, str]", {None: becomes} if mine else element.nsmap)  # None is the default's prefix
-    tag = f"{{{becomes}}}{localname(element)}" if mine else element.tag
-    made = etree.Element(tag, {str(k): str(v) for k, v in element.attrib.items()}, nsmap=nsmap)
+    """A copy in another namespace; payloads keep theirs, and all that is in them."""
+    if namespace(element) != was:
+        return copy.deepcopy(element)
+    made = etree.Element(f"{{{becomes}}}{localname(element)}", nsmap=cast("dict[str, str]", {None: becomes}))
+    for name, value in element.attrib.items():
+        if not str(name).startswith("{") or str(name).startswith(_XML):  # lxml sets no name in what is no URI
+            made.set(str(name), str(value))
     made.text = element.text
     for child in element:
         copied = _in_namespace(child, was, becomes)

@@ -13,7 +13,8 @@ class WellFormed:
     """Reads one stream, from its header on."""
 
     def __init__(self) -> None:
-        self._parser = expat.ParserCreate("utf-8", namespace_separator=" ")
+        # expat refuses a namespace with the separator in it: this one stands in no XML.
+        self._parser = expat.ParserCreate("utf-8", namespace_separator="\x1f")
         self._read = 0
 
     def first_fault(self, data: bytes) -> int | None:

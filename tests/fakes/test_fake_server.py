@@ -144,6 +144,58 @@ def test_messages_to_an_account_go_to_its_available_resources(connect: Connect) 
     assert bob.expect("late").get("to") == bob.bare_jid
 
 
+def test_errors_to_an_account_go_nowhere(connect: Connect) -> None:
+    alice, bob = connect(label="alice"), connect(label="bob")
+    bob.send("<presence/>")
+    bob.receive()
+    for name in ("message", "presence"):
+        alice.send(f"<{name} to='{bob.bare_jid}' type='error' id='e'/>")
+    alice.sentinel(bob)
+    alice.sentinel()
+    assert bob.inbox == alice.inbox == []
+
+
+@pytest.mark.parametrize("priority", ["", "x", "-+1", "9" * 5000, "٣", "-128"])
+def test_any_priority_is_survived(connect: Connect, priority: str) -> None:
+    session = connect()
+    session.send(f"<presence><priority>{priority}</priority></presence>")
+    assert session.receive().get("from") == session.jid
+    session.sentinel()
+
+
+def test_an_undefined_type_of_presence_is_refused(connect: Connect) -> None:
+    session = connect()
+    for to in ("", f" to='{session.jid}'"):
+        session.send(f"<presence type='asleep' id='p'{to}/>")
+        assert stanza_error_condition(session.expect("p")) == "bad-request"
+
+
+def test_a_resource_may_have_any_character(connect: Connect) -> None:
+    session = connect(resource="&lt;'&amp;&quot;&gt;")
+    assert session.resource == "<'&\">"
+    session.send("<presence/>")
+    assert session.receive().get("from") == session.jid
+    session.send("</stream:stream>")
+    session.expect_closed()
+
+
+def test_a_stream_error_of_the_client_closes_the_stream(connect: Connect) -> None:
+    session = connect()
+    session.send(f"<stream:error><reset xmlns='{NS['streams']}'/></stream:error>")
+    session.expect_closed()
+
+
+@pytest.mark.parametrize("braces", ["x}message}x", "urn:x|y", "a\tb", "{"])
+def test_a_namespace_may_have_any_name(connect: Connect, braces: str) -> None:
+    alice, bob = connect(label="alice"), connect.component()
+    alice.send(f"<message to='{alice.jid}' id='own'><x xmlns='{braces}' xmlns:y='{braces}' y:z='1'/></message>")
+    alice.expect("own")
+    alice.send(f"<message to='component.fake.test' id='m' xmlns:y='{braces}' y:z='1'><x xmlns='{braces}'/></message>")
+    assert len(bob.expect("m")) == 1
+    alice.send(f"<message xmlns='{braces}'/>")
+    alice.expect_stream_error("unsupported-stanza-type")
+
+
 def test_presence_of_who_goes_away(connect: Connect) -> None:
     alice, bob = connect(label="alice"), connect(label="bob")
     alice.send(f"<presence to='{bob.jid}'/>")
@@ -182,6 +234,9 @@ def test_stanza_errors(connect: Connect, stanza: str, condition: str) -> None:
         ("<message>&unknown;</message>", "restricted-xml"),
         ("<message></presence>", "not-well-formed"),
         ("<x:message/>", "bad-namespace-prefix"),
+        ("<message xmlns:x=''/>", "not-well-formed"),
+        ("<message xmlns:xmlns='urn:x'/>", "not-well-formed"),
+        ("<message type='a\" id='b'><body/></message>", "not-well-formed"),
         (f"<message><body>{'x' * 600_000}</body></message>", "policy-violation"),
     ],
 )
@@ -190,6 +245,15 @@ def test_stream_errors(connect: Connect, sent: str, condition: str) -> None:
     session.send(sent)
     session.expect_stream_error(condition)
     session.expect_closed()
+
+
+def test_what_stands_before_a_fault_is_answered_and_nothing_behind_it(connect: Connect) -> None:
+    session = connect()
+    ping = f"<ping xmlns='{NS['ping']}'/>"
+    session.send(f"<iq type='get' id='a'>{ping}</iq><iq xmlns:x='' type='get' id='b'>{ping}</iq>")
+    assert session.expect("a").get("type") == "result"
+    session.expect_stream_error("not-well-formed")
+    assert session.inbox == []
 
 
 @pytest.mark.parametrize(
