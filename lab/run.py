@@ -123,11 +123,15 @@ def _running(plan: Plan, display: Progress) -> Iterator[Running]:
 
 
 @contextmanager
-def started(subject: Subject, engine: str | None, *, run_dir: Path, progress: Progress) -> Iterator[Running]:
+def started(
+    subject: Subject, engine: str | None, *, run_dir: Path, progress: Progress, restarts: int = engines.RESTARTS
+) -> Iterator[Running]:
     """The subject, running in the engine that is wanted or the first that works, under the domain it can serve."""
     chosen = engines.choose(subject, engine)
     domain = subject.local.domain if subject.local and chosen.name == "local" else ""
-    with chosen.start(subject, domain=domain or DOMAIN, run_dir=run_dir, progress=progress) as running:
+    with chosen.start(
+        subject, domain=domain or DOMAIN, run_dir=run_dir, progress=progress, restarts=restarts
+    ) as running:
         yield running
 
 

@@ -19,6 +19,7 @@ from lab.errors import MachineError, UsageError
 from lab.subjects import Subject
 
 EXITS_FILE = "exits.ndjson"
+RESTARTS = 3
 
 
 class Progress(Protocol):
@@ -51,7 +52,8 @@ class Engine(Protocol):
 
     `unavailable` says why the engine cannot work on this machine, in one line, or None when it can. `start`
     yields when the subject is ready, with `run_dir/cell.json` written; the subject is gone when the block is
-    left. Raises MachineError with the last 30 lines of its log when it does not start.
+    left. A subject that exits is started again, `restarts` times at most.
+    Raises MachineError with the last 30 lines of its log when it does not start.
     """
 
     name: str
@@ -59,7 +61,7 @@ class Engine(Protocol):
     def unavailable(self) -> str | None: ...
 
     def start(
-        self, subject: Subject, *, domain: str, run_dir: Path, progress: Progress
+        self, subject: Subject, *, domain: str, run_dir: Path, progress: Progress, restarts: int = RESTARTS
     ) -> AbstractContextManager[Running]: ...
 
 
@@ -95,6 +97,14 @@ def alive(process: Process) -> str | None:
         return None
     reason: str | None = importlib.import_module(f"lab.engines.{process.kind}").alive(process)
     return reason
+
+
+def memory(process: Process) -> int | None:
+    """How many bytes of memory the subject uses now; None where nobody can tell."""
+    if process.kind == "attached":
+        return None
+    used: int | None = importlib.import_module(f"lab.engines.{process.kind}").memory(process)
+    return used
 
 
 def exits(run_dir: Path) -> tuple[SubjectExit, ...]:

@@ -23,7 +23,7 @@ from docker.types import CancellableStream, LogConfig
 from requests.exceptions import RequestException
 
 from lab.cell import Endpoint, Process, Transport
-from lab.engines import Progress, Running, cells, owners
+from lab.engines import RESTARTS, Progress, Running, cells, owners
 from lab.engines.images import Recipe, subject_image
 from lab.engines.ports import LOOPBACK, free_ports
 from lab.engines.provision import connect, engine_state, knock
@@ -51,7 +51,9 @@ class DockerEngine:
         return None if state.reachable else f"no engine answers at {state.endpoint} ({state.problem})"
 
     @contextmanager
-    def start(self, subject: Subject, *, domain: str, run_dir: Path, progress: Progress) -> Iterator[Running]:
+    def start(
+        self, subject: Subject, *, domain: str, run_dir: Path, progress: Progress, restarts: int = RESTARTS
+    ) -> Iterator[Running]:
         """Run `subject` until the block is left; see `lab.engines.Engine`."""
         facts = subject.container
         if facts is None:
@@ -69,7 +71,7 @@ class DockerEngine:
             log = ServerLog(run_dir)
             stack.callback(log.close)
             server = _Server(client, subject, facts, image, domain, log)
-            watch = Watch(run_dir, log, wait=server.wait, restart=server.spawn)
+            watch = Watch(run_dir, log, wait=server.wait, restart=server.spawn, restarts=restarts)
             # Left in the reverse order: the container goes, then the threads find that there is nothing to read.
             stack.callback(server.drain)
             stack.callback(watch.join)
@@ -108,6 +110,15 @@ def alive(process: Process) -> str | None:
         return "its container was removed"
     except (LabError, DockerException, RequestException) as error:
         return f"the container engine does not answer ({error})"
+
+
+def memory(process: Process) -> int | None:
+    """Bytes that the container's processes use, the kernel's caches left out; None where the engine cannot say."""
+    try:
+        stats = _client().api.stats(process.id, stream=False, one_shot=True)["memory_stats"]
+        return int(stats["usage"]) - int(stats.get("stats", {}).get("inactive_file", 0))
+    except (LabError, DockerException, RequestException, KeyError):
+        return None
 
 
 @cache

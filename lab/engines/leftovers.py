@@ -48,6 +48,17 @@ def runs(record: Path) -> bool:
     return leader is not None and _lives(leader)
 
 
+def memory(record: Path) -> int | None:
+    """Bytes that the subject and its children hold; None where it does not live."""
+    if not runs(record):
+        return None
+    try:
+        leader = psutil.Process(int(json.loads(record.read_text(encoding="utf-8"))["leader"][0]))
+        return sum(process.memory_info().rss for process in (leader, *leader.children(recursive=True)))
+    except (psutil.Error, OSError):  # gone in the meantime
+        return None
+
+
 def end(record: Path) -> None:
     """End the subject and all that it started: TERM, after 3 s KILL. The record stays."""
     for number in (signal.SIGTERM, signal.SIGKILL):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab.cell import Endpoint, Process, Transport
-from lab.engines import Progress, Running, cells, leftovers, venvs
+from lab.engines import RESTARTS, Progress, Running, cells, leftovers, venvs
 from lab.engines.cells import CellCertificates
 from lab.engines.ports import LOOPBACK, free_ports
 from lab.engines.readiness import wait_until_ready
@@ -35,7 +35,9 @@ class LocalEngine:
         return None if os.name == "posix" else "it needs a POSIX system"
 
     @contextmanager
-    def start(self, subject: Subject, *, domain: str, run_dir: Path, progress: Progress) -> Iterator[Running]:
+    def start(
+        self, subject: Subject, *, domain: str, run_dir: Path, progress: Progress, restarts: int = RESTARTS
+    ) -> Iterator[Running]:
         """Run `subject` until the block is left; see `lab.engines.Engine`."""
         local = subject.local
         if local is None:
@@ -48,7 +50,7 @@ class LocalEngine:
             stack.callback(log.close)
             service = _Service(_filled(local, place.values), place.work, log)
             stack.callback(service.forget)
-            watch = Watch(place.run_dir, log, wait=service.wait, restart=service.spawn)
+            watch = Watch(place.run_dir, log, wait=service.wait, restart=service.spawn, restarts=restarts)
             stack.callback(watch.join)
             stack.callback(service.end)
             stack.callback(watch.end)
@@ -78,6 +80,11 @@ ENGINE = LocalEngine()
 def alive(process: Process) -> str | None:
     """None while the process of a cell lives, else why not."""
     return None if leftovers.runs(Path(process.id)) else "its process is gone"
+
+
+def memory(process: Process) -> int | None:
+    """Bytes that the processes of a cell hold; None where they are gone."""
+    return leftovers.memory(Path(process.id))
 
 
 @dataclass(frozen=True)

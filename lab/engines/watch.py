@@ -12,11 +12,9 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from lab.engines import EXITS_FILE, SubjectExit
+from lab.engines import EXITS_FILE, RESTARTS, SubjectExit
 from lab.engines.server_log import ServerLog
 from lab.errors import LabError
-
-RESTARTS = 3
 
 
 class Watch:
@@ -27,11 +25,17 @@ class Watch:
     """
 
     def __init__(
-        self, run_dir: Path, log: ServerLog, *, wait: Callable[[], str], restart: Callable[[], None]
+        self,
+        run_dir: Path,
+        log: ServerLog,
+        *,
+        wait: Callable[[], str],
+        restart: Callable[[], None],
+        restarts: int = RESTARTS,
     ) -> None:
         self._file = run_dir / EXITS_FILE
         self._log = log
-        self._wait, self._restart = wait, restart
+        self._wait, self._restart, self._restarts = wait, restart, restarts
         self._lock = threading.Lock()
         self._over = False
         self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
@@ -50,7 +54,7 @@ class Watch:
             self._thread.join(timeout)
 
     def _watch(self) -> None:
-        for left in range(RESTARTS, -1, -1):
+        for left in range(self._restarts, -1, -1):
             why = self._wait()
             with self._lock:
                 if self._over:

@@ -60,6 +60,9 @@ package = "pyjabber"         # optional: the distribution whose installed versio
 environment = { KEY = "…" }  # optional
 domain = "localhost"         # optional: the only domain that it can serve on this machine
 
+[log]                        # optional
+crash = ["Traceback"]        # a line of output that matches one of these tells of a crash inside the subject
+
 [provides]                   # provider -> the module or setting that gives it: the suites want it named
 XEP-0030 = "disco"
 ```

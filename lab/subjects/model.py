@@ -110,6 +110,8 @@ class Subject:
     local: LocalProcess | None
     files: Mapping[str, str]
     provides: Mapping[str, str]
+    crashes: tuple[str, ...] = ()
+    """Regular expressions: a line of the subject's output that matches one tells of a crash inside it."""
 
     def services_of(self, domain: str) -> dict[str, str]:
         """Service -> JID, with the domain filled in."""

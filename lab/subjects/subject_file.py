@@ -173,12 +173,26 @@ def read(folder: Path, version: str | None = None) -> Subject:
         local=local,
         files=top.mapping("files", str),
         provides={provider: module for provider, module in provides.items() if module},
+        crashes=_crashes(top.table("log")),
     )
     for template in subject.files:
         if not (folder / template).is_file():
             raise top.error("names a template that is not there", f"files.{template}")
     top.done()
     return subject
+
+
+def _crashes(table: Table | None) -> tuple[str, ...]:
+    if table is None:
+        return ()
+    patterns = table.strings("crash", needed=True)
+    for pattern in patterns:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise table.error(f"has {pattern!r}, which is no regular expression ({error})", "crash") from error
+    table.done()
+    return patterns
 
 
 def _provides(table: Table) -> dict[str, str]:

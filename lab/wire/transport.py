@@ -114,6 +114,34 @@ class Transport:
         except OSError as error:
             raise ConnectionLost("the connection was reset", seen=str(error)) from error
 
+    def fileno(self) -> int:
+        """For selectors; -1 once closed."""
+        return self._socket.fileno()
+
+    def try_send(self, data: bytes | memoryview) -> int:
+        """How many bytes the peer takes now, without waiting. Raises ConnectionLost."""
+        try:
+            self._socket.setblocking(False)
+            return self._socket.send(data)
+        except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+            return 0
+        except OSError as error:
+            raise ConnectionLost("the peer closed the connection while we sent", seen=str(error)) from error
+
+    def try_receive(self) -> bytes | None:
+        """What has come by now: None for nothing, b"" when the peer has closed. Raises ConnectionLost, TlsFailed."""
+        try:
+            self._socket.setblocking(False)
+            return self._socket.recv(CHUNK)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return None
+        except ssl.SSLEOFError:
+            return b""
+        except ssl.SSLError as error:
+            raise TlsFailed("TLS broke", seen=str(error)) from error
+        except OSError as error:
+            raise ConnectionLost("the connection was reset", seen=str(error)) from error
+
     def half_close(self) -> None:
         """Say that we send no more, and go on reading (plain TCP only)."""
         try:

@@ -1,0 +1,154 @@
+"""Makes the stanzas of a campaign: which use, which operator, and the draw itself, from one seed.
+
+Uses and operators take turns, in an order that the seed shuffles, so that a short campaign tries each of them; the
+details are drawn, and their choices kept.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from itertools import count
+from typing import NamedTuple
+
+from generators.compiler import shape_of
+from generators.malformations import OPERATORS, Operator
+from generators.source import RandomSource, Source
+from generators.stanza import Family, Moment, Scene
+from generators.stanzas import Generator
+from lab.campaign.batch import Item
+from schemas.payloads import Carrier, Payload, Use
+
+SOLO = {"{urn:ietf:params:xml:ns:xmpp-bind}bind", "{urn:ietf:params:xml:ns:xmpp-session}session"}
+"""Payloads that change the session itself: sent alone, like every nonza."""
+
+NEVER = {"{jabber:iq:register}query"}
+"""Payloads that may take away the account that sends them: what would follow says nothing of the server."""
+
+
+class Plan(NamedTuple):
+    """What is to be drawn: a use of a payload, malformed by `operator` (None: valid)."""
+
+    payload: Payload
+    use: Use
+    operator: Operator | None
+
+    @property
+    def solo(self) -> bool:
+        """Whether it is sent on a session of its own, since the stream may not go on behind it."""
+        if self.use.stanza is Carrier.STREAM or self.payload.element in SOLO:
+            return True
+        operator = self.operator
+        if operator is None:
+            return False
+        return (
+            (operator.family is Family.BYTES and not operator.valid)
+            or operator.heavy
+            or operator.spoils
+            or operator.moment is not Moment.BOUND
+        )
+
+
+class Maker:
+    """Makes items for one provider, without end. `seed` fixes their order and all their details."""
+
+    def __init__(self, uses: Sequence[tuple[Payload, Use]], seed: int, prefix: str) -> None:
+        self._uses = [(payload, use) for payload, use in uses if payload.element not in NEVER]
+        self._random = random.Random(seed)  # noqa: S311 - for tests, not for secrets
+        self._source = RandomSource(seed)
+        self._prefix, self._ids = prefix, count()
+        self._generators: dict[tuple[int, str, str], Generator] = {}
+        bulk_uses = [u for u in self._uses if not Plan(*u, None).solo]
+        alone_uses = [u for u in self._uses if Plan(*u, None).solo]
+        self._in_bulk: list[Operator | None] = [
+            o for o in OPERATORS.values() if bulk_uses and not Plan(*bulk_uses[0], o).solo
+        ]
+        self._by_itself: list[Operator | None] = [o for o in OPERATORS.values() if o not in self._in_bulk]
+        if alone_uses:
+            self._by_itself.append(None)
+        self._valid = self._turns(bulk_uses)
+        self._malformed = self._plans(bulk_uses, self._in_bulk)
+        self._alone = self._plans(self._uses, self._by_itself)
+
+    def bulk(self, scene: Scene, *, malformed: bool) -> Item | None:
+        """An item that others may stand beside; None where there is none."""
+        plans = self._malformed if malformed else self._valid
+        for _ in range(8):
+            plan = next(plans, None)
+            if plan is None:
+                return None
+            item = self.make(plan, self._source, scene)
+            if item is not None:
+                return item
+        return None
+
+    def alone(self, scene: Scene) -> Item | None:
+        """An item for a session of its own."""
+        for _ in range(8):
+            plan = next(self._alone, None)
+            if plan is None:
+                return None
+            if plan.operator is None and not plan.solo:
+                continue
+            item = self.make(plan, self._source, scene)
+            if item is not None:
+                return item
+        return None
+
+    def prepare(self) -> None:
+        """Compile the shapes of all payloads: it takes a second or two, and only once a process."""
+        for payload, _ in self._uses:
+            shape_of(payload.element)
+
+    def part(self, name: str) -> None:
+        """An operator whose stanzas ended a stream, as they may, is sent alone from now on."""
+        operator = OPERATORS.get(name)
+        if operator in self._in_bulk:
+            self._in_bulk.remove(operator)
+            self._by_itself.append(operator)
+
+    def make(self, plan: Plan, source: RandomSource, scene: Scene) -> Item | None:
+        """Draw what a plan says; None where its operator does not fit what was drawn, or nobody can be addressed."""
+        generator = self._generator(plan, scene)
+        if generator is None:
+            return None
+        source.begin()
+        return drawn(generator, plan.operator, source, scene, f"{self._prefix}{next(self._ids):x}")
+
+    def _generator(self, plan: Plan, scene: Scene) -> Generator | None:
+        key = (id(plan.use), plan.payload.element, scene.own)
+        if key not in self._generators:
+            if not any(scene.addresses.get(addressee) for addressee in plan.use.to):
+                return None
+            if len(self._generators) > 2_000:  # scenes come and go
+                self._generators.clear()
+            self._generators[key] = Generator([(plan.payload, plan.use)], scene)
+        return self._generators[key]
+
+    def _turns(self, uses: Sequence[tuple[Payload, Use]]) -> Iterator[Plan]:
+        while uses:
+            for payload, use in self._random.sample(uses, len(uses)):
+                yield Plan(payload, use, None)
+
+    def _plans(self, uses: Sequence[tuple[Payload, Use]], operators: Sequence[Operator | None]) -> Iterator[Plan]:
+        """Each operator in its turn, with whichever use has its turn then; heavy ones seldom."""
+        turns = self._turns(uses)
+        while uses and operators:
+            for operator in self._random.sample(operators, len(operators)):
+                if operator is not None and operator.heavy and self._random.random() > 0.2:
+                    continue
+                payload, use, _ = next(turns)
+                yield Plan(payload, use, operator)
+
+
+def drawn(
+    generator: Generator, operator: Operator | None, source: Source, scene: Scene, identifier: str
+) -> Item | None:
+    """Draw one item from any source; its choices are kept where the source writes them down."""
+    stanza = generator.draw(source, identifier)
+    malformed = None
+    if operator is not None:
+        malformed = operator.apply(source, stanza, scene)
+        if malformed is None:
+            return None
+    return Item(stanza, malformed, tuple(getattr(source, "choices", ())))

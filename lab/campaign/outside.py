@@ -1,0 +1,111 @@
+"""What the wire does not show of a server: its exits, crashes in its log, its memory."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Self
+
+from lab import engines
+from lab.campaign.judge import Symptom
+from lab.cell import Process
+
+MEMORY_EVERY = 1.0  # seconds between two looks
+MEMORY_FACTOR = 6  # times what the server used at the beginning
+MEMORY_LEAST = 256 * 2**20  # bytes that it may always use
+LINE = 400  # characters of a log line that are shown
+MARGIN = 0.05  # seconds by which a log line may be stamped too early
+
+
+class Outside:
+    """Watches a subject while stanzas are sent to it. `run_dir` is where its engine notes exits, if it does."""
+
+    def __init__(self, process: Process, run_dir: Path | None, log_file: Path | None, crashes: Iterable[str]) -> None:
+        self._process, self._run_dir, self._log_file = process, run_dir, log_file
+        self._crashes = [re.compile(pattern) for pattern in crashes]
+        self._offset = log_file.stat().st_size if log_file and log_file.exists() else 0
+        self._lines: list[tuple[float, str]] = []
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._weigh, name="memory", daemon=True)
+        self.memory_start = 0
+        self.memory_peak = 0
+
+    def __enter__(self) -> Self:
+        self.memory_start = self.memory_peak = engines.memory(self._process) or 0
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join(timeout=5.0)
+
+    def _weigh(self) -> None:
+        while not self._over.wait(MEMORY_EVERY):
+            self.memory_peak = max(self.memory_peak, engines.memory(self._process) or 0)
+
+    @property
+    def memory_bound(self) -> int:
+        """What the server may use, in bytes."""
+        return max(MEMORY_LEAST, MEMORY_FACTOR * self.memory_start)
+
+    def since(self, moment: float) -> Symptom | None:
+        """An exit, or a crash in the log, since `moment` (epoch seconds)."""
+        for exit_ in engines.exits(self._run_dir) if self._run_dir else ():
+            if exit_.at >= moment - MARGIN:
+                return Symptom("lives", None, "the process lives", exit_.why)
+        self._read()
+        for at, line in self._lines:
+            if at >= moment - MARGIN:
+                return Symptom("logs-no-crash", None, "no crash in the log", line[:LINE], _gist(line))
+        return None
+
+    @property
+    def exits(self) -> int:
+        return len(engines.exits(self._run_dir)) if self._run_dir else 0
+
+    @property
+    def gone(self) -> str:
+        """Why the subject will not come back; empty while it lives, or is being restarted."""
+        exits = engines.exits(self._run_dir) if self._run_dir else ()
+        return exits[-1].why if exits and not exits[-1].restarted else ""
+
+    def too_much_memory(self) -> Symptom | None:
+        if self.memory_peak <= self.memory_bound:
+            return None
+        mib = 2**20
+        return Symptom(
+            "keeps-its-memory",
+            None,
+            f"at most {self.memory_bound // mib} MiB ({MEMORY_FACTOR} times what it began with)",
+            f"{self.memory_peak // mib} MiB, from {self.memory_start // mib} MiB at the beginning",
+        )
+
+    def _read(self) -> None:
+        """Take the crash lines that were appended to the log."""
+        if not self._crashes or self._log_file is None or not self._log_file.exists():
+            return
+        with self._log_file.open("rb") as file:
+            file.seek(self._offset)
+            data = file.read()
+        whole, newline, _ = data.rpartition(b"\n")
+        self._offset += len(whole) + len(newline)
+        for line in whole.decode("utf-8", "backslashreplace").split("\n"):
+            at, _, text = line.partition(" ")
+            if any(pattern.search(text) for pattern in self._crashes):
+                self._lines.append((_number(at), text))
+
+
+def _gist(line: str) -> str:
+    """What is the same each time of a line that tells of a crash: no addresses, no times, no random names."""
+    line = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.,\d]*\S*|<\d+\.\d+\.\d+>", "", line)
+    line = re.sub(r"\b\w*[0-9a-f]{8,}\w*\b|0x[0-9a-f]+", "…", line)
+    return " ".join(line.split())[:160]
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
