@@ -66,12 +66,12 @@ class PassesOnComments(Behaviour):
         super().send(connection, _STAND_IN.sub(_comment, data))
 
 
-class LeaksSubjects(Behaviour):
-    """Sends a message that has a subject to every client that is there, besides whom it is for."""
+class LeaksHeadlines(Behaviour):
+    """Sends a headline that has a subject to every client that is there, besides whom it is for."""
 
     def on_stanza(self, connection: ClientConnection, stanza: Element) -> None:
         super().on_stanza(connection, stanza)
-        if connection.ended or localname(stanza) != "message":
+        if connection.ended or localname(stanza) != "message" or stanza.get("type") != "headline":
             return
         if stanza.find(f"{{{CLIENT}}}subject") is not None:
             to = Jid.parse(stanza.get("to") or "")
@@ -82,11 +82,12 @@ class LeaksSubjects(Behaviour):
 
 
 class HangsOnAstralNode(Behaviour):
-    """Hangs, the connection open, when asked about a node whose name has a character beyond U+FFFF."""
+    """Hangs, the connection open, when the server is asked about a node with a character beyond U+FFFF."""
 
     def on_stanza(self, connection: ClientConnection, stanza: Element) -> None:
         query = _request(stanza, f"{{{DISCO_INFO}}}query")
-        if query is not None and any(ord(character) > _BMP for character in query.get("node", "")):
+        node = "" if query is None else query.get("node", "")
+        if _is_for_server(connection, stanza) and any(ord(character) > _BMP for character in node):
             connection.ended = True
         else:
             super().on_stanza(connection, stanza)
@@ -97,7 +98,7 @@ class PlantedFaults(
     SwallowsItemsOfANode,
     AnswersVersionTwice,
     WrongIdToOwnPing,
-    LeaksSubjects,
+    LeaksHeadlines,
     HangsOnAstralNode,
 ):
     """Has six faults, each of which one kind of stanza shows."""

@@ -58,13 +58,14 @@ def passes_on_comments(connect: Connect) -> None:
         bob = connect(label="bob")
 
 
-@proves("leaks-subjects")
+@proves("leaks-headlines")
 def leaks(connect: Connect) -> None:
     alice, bob, carol = connect(label="alice"), connect(label="bob"), connect(label="carol")
-    alice.send(f"<message to='{bob.jid}' id='no'><body>a</body></message>")
-    alice.send(f"<message to='{bob.jid}' id='m'><subject>a</subject></message>")
+    alice.send(f"<message to='{bob.jid}' id='no'><subject>a</subject></message>")
+    alice.send(f"<message to='{bob.jid}' id='nor' type='headline'><body>a</body></message>")
+    alice.send(f"<message to='{bob.jid}' id='m' type='headline'><subject>a</subject></message>")
     alice.sentinel(bob)
-    assert [m.get("id") for m in bob.inbox] == ["no", "m"]
+    assert [m.get("id") for m in bob.inbox] == ["no", "nor", "m"]
     assert carol.receive(timeout=SHORT).get("id") == "m"
     assert carol.inbox == []
 
