@@ -2,6 +2,9 @@
 
     {"event": "header", "format": 1, …}      once, first: lab, suite, seed, cell, what was selected
     {"event": "check", "name": …, …}         one a check, when it ends
+    {"event": "robustness", …}               one a provider that was fuzzed with (lab.robustness, as the next two)
+    {"event": "finding", "name": …, …}       one a distinct fault that fuzzing found
+    {"event": "campaign", "seed": …, …}      once, where there was a campaign
     {"event": "log", "at": …, "line": …}     the subject's own output
     {"event": "exit", "at": …, …}            the subject exited (and was restarted, or not)
     {"event": "footer", …}                   once, last: a record without it did not finish
@@ -20,6 +23,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from lab.errors import MachineError, UsageError
+from lab.robustness import CampaignFacts, Found, Robustness
 from lab.verdict import Check, Expectation, Keyword, Outcome, Requirement, Role
 
 FORMAT = 1
@@ -180,6 +184,9 @@ class Record:
     exits: tuple[Exit, ...]
     footer: Footer | None
     damage: tuple[str, ...] = ()
+    robustness: tuple[Robustness, ...] = ()
+    findings: tuple[Found, ...] = ()
+    campaign: CampaignFacts | None = None
 
     @property
     def finished(self) -> bool:
@@ -225,6 +232,15 @@ class Writer:
     def exit(self, exit_: Exit) -> None:
         self._write({"event": "exit", **asdict(exit_)})
 
+    def robustness(self, robustness: Robustness) -> None:
+        self._write(robustness.to_event())
+
+    def finding(self, found: Found) -> None:
+        self._write(found.to_event())
+
+    def campaign(self, facts: CampaignFacts) -> None:
+        self._write(facts.to_event())
+
     def footer(self, footer: Footer) -> None:
         self._write({"event": "footer", **asdict(footer)})
 
@@ -260,6 +276,9 @@ def read(path: Path) -> Record:
     log: list[LogLine] = []
     exits: list[Exit] = []
     damage: list[str] = []
+    robustness: list[Robustness] = []
+    findings: list[Found] = []
+    campaign: CampaignFacts | None = None
     for number, event in _events(path, damage):
         kind = event.pop("event", None)
         try:
@@ -271,6 +290,12 @@ def read(path: Path) -> Record:
                 log.append(LogLine(**event))
             elif kind == "exit":
                 exits.append(Exit(**event))
+            elif kind == "robustness":
+                robustness.append(Robustness.from_event(event))
+            elif kind == "finding":
+                findings.append(Found.from_event(event))
+            elif kind == "campaign":
+                campaign = CampaignFacts.from_event(event)
             elif kind == "footer":
                 footer = Footer(**event)
             else:
@@ -281,7 +306,18 @@ def read(path: Path) -> Record:
         raise UsageError(
             f"{path} is not a run record", cause="; ".join(damage[:3]) or "it is empty", hint="see docs/record.md"
         )
-    return Record(path, header, tuple(results), tuple(log), tuple(exits), footer, tuple(damage))
+    return Record(
+        path,
+        header,
+        tuple(results),
+        tuple(log),
+        tuple(exits),
+        footer,
+        tuple(damage),
+        tuple(robustness),
+        tuple(findings),
+        campaign,
+    )
 
 
 def _events(path: Path, damage: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
