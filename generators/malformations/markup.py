@@ -159,13 +159,15 @@ def unquoted_value(source: Source, stanza: Stanza, _: Scene) -> Iterator[Change]
         yield spliced(stanza, start, end, value, attribute.place, NOT_WELL_FORMED)
 
 
-@operator(Family.BYTES, "A value that begins with one quote and ends with the other.", _refused)
+@operator(Family.BYTES, "A value that begins with one quote and seems to end with the other.", _refused)
 def mismatched_quotes(source: Source, stanza: Stanza, _: Scene) -> Iterator[Change]:
+    """As many quotes as before: a reader that looks for the end of the tag first must not wait for it for ever."""
     attribute = _attribute(source, stanza)
     if attribute is not None:
         at = attribute.value_end
-        other = '"' if stanza.xml[at] == "'" else "'"
-        yield spliced(stanza, at, at + 1, other, attribute.place, NOT_WELL_FORMED)
+        quote = stanza.xml[at]
+        other = '"' if quote == "'" else "'"
+        yield spliced(stanza, at, at + 1, f"{other} x={quote}1", attribute.place, NOT_WELL_FORMED)
 
 
 @operator(Family.BYTES, "A bare < within a value.", _refused)
