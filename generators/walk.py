@@ -33,9 +33,13 @@ from lab.errors import UsageError
 DEPTH = 5
 """How many levels of elements may hold what they need not: below them, only what the schema asks for."""
 
+PIECES = 1000
+"""Of how many pieces a text may be made before nothing is added that need not be. Most have less than fifty."""
+
 XML = "http://www.w3.org/XML/1998/namespace"
 
 _TURNS = 64  # one more thing or none: so many outcomes each, and one for a burst
+_ENDLESS = 10**9
 _FEW, _BURST = 4, 28  # a burst has from 4 to 32 things
 _WILD = 3  # of those outcomes, what a wildcard has where named children stand beside it
 _ALONE = 16  # … and where none does
@@ -254,17 +258,17 @@ def _repeated(write: Writer, least: int, most: int | None, stop: int) -> Writer:
     if least == 0 and most == 1:
 
         def optional(ask: Ask, addresses: Addresses, out: list[str], depth: int) -> None:
-            if depth > 0 and ask(2 * _TURNS) >= stop:
+            if depth > 0 and len(out) < PIECES and ask(2 * _TURNS) >= stop:
                 write(ask, addresses, out, depth)
 
         return optional
-    room = 10**9 if most is None else most - least
+    room = _ENDLESS if most is None else most - least
 
     def repeated(ask: Ask, addresses: Addresses, out: list[str], depth: int) -> None:
         for _ in range(least):
             write(ask, addresses, out, depth)
         left = room
-        while depth > 0 and left > 0 and (turn := ask(2 * _TURNS)) >= stop:
+        while depth > 0 and left > 0 and len(out) < PIECES and (turn := ask(2 * _TURNS)) >= stop:
             times = min(left, 1 if turn < 2 * _TURNS else _FEW + ask(_BURST))
             left -= times
             for _ in range(times):
@@ -276,9 +280,10 @@ def _repeated(write: Writer, least: int, most: int | None, stop: int) -> Writer:
 def _free(group: Group, around: _Around) -> Writer:
     """Content in no order: turn by turn one thing more, and those that must stand there in between."""
     writers = [_once(particle, around) for particle in group.particles]
-    most = [10**9 if particle.most is None else particle.most for particle in group.particles]
+    most = [_ENDLESS if particle.most is None else particle.most for particle in group.particles]
     needed = [place for place, particle in enumerate(group.particles) for _ in range(particle.least)]
     needed += [_lightest(group)] * (group.least - len(needed))
+    most_together = (_ENDLESS if group.most is None else group.most) - len(needed)
     table = _turns(group)
     stop, most_turns = 2 * _TURNS - len(table), len(table) - 1
 
@@ -287,20 +292,22 @@ def _free(group: Group, around: _Around) -> Writer:
         left = most.copy()
         for place in missing:
             left[place] -= 1
+        room = most_together
         while True:
-            turn = ask(2 * _TURNS) if depth > 0 else 0
+            turn = ask(2 * _TURNS) if depth > 0 and room > 0 and len(out) < PIECES else 0
             times = 1
-            if turn < stop:
+            if turn == 2 * _TURNS:
+                turn = stop + ask(most_turns)
+                times = _FEW + ask(_BURST)
+            place = table[turn - stop] if turn >= stop else -1
+            if place < 0 or not left[place]:  # enough of it, or of everything
                 if not missing:
                     return
                 writers[missing.pop(turn % len(missing))](ask, addresses, out, depth)
                 continue
-            if turn == 2 * _TURNS:
-                turn = stop + ask(most_turns)
-                times = _FEW + ask(_BURST)
-            place = table[turn - stop]
-            times = min(times, left[place])
+            times = min(times, left[place], room)
             left[place] -= times
+            room -= times
             for _ in range(times):
                 writers[place](ask, addresses, out, depth)
 
