@@ -24,6 +24,7 @@ from schemas.catalogue import catalogue
 
 FAULTS = 10  # of one check that are kept, one of a rule
 READABLE = 256 * 1024  # bytes: more in one piece is a check of limits
+UNVALIDATED = 50  # elements that wait for their validation until the session sends again
 LEFT = 1_000  # events that came, unread by the check, that are still looked at
 LEFT_SECONDS = 0.001
 _HEADER = re.compile(rb"\s*(<\?xml[^>]*\?>)?\s*<stream:stream\s[^>]*>")
@@ -49,6 +50,7 @@ class Watch:
         self._ids: set[tuple[str, str]] = set()  # bare JID of a sender, id of a stanza ("" where it has none)
         self._answered: set[str] = set()  # ids of results and errors that our sessions sent
         self._legible = True
+        self._unvalidated: list[Element] = []
 
     @property
     def faults(self) -> tuple[Fault, ...]:
@@ -56,12 +58,17 @@ class Watch:
 
     @property
     def strictness(self) -> tuple[Strictness, ...]:
+        self._validate()
         return self._strictness.found
 
     # --- what a session tells
 
     def sent(self, session: Session, data: bytes) -> None:
-        """Take note of the stanzas in it."""
+        """Take note of the stanzas in it. Then, while the server works on them, validate what came before."""
+        self._learn(session, data)
+        self._validate()
+
+    def _learn(self, session: Session, data: bytes) -> None:
         stanzas = _read(session.namespace, data)
         if stanzas is None:
             self._legible = False
@@ -75,7 +82,9 @@ class Watch:
         if not isinstance(event, Received):
             return
         element = event.element
-        self._strictness.look(element)
+        self._unvalidated.append(element)
+        if len(self._unvalidated) >= UNVALIDATED:
+            self._validate()
         kind = kind_of(element)
         if not kind:
             return
@@ -92,6 +101,11 @@ class Watch:
                     session.next_event(timeout=LEFT_SECONDS)
             except LabError:
                 continue  # nothing more came, or nothing more can
+
+    def _validate(self) -> None:
+        for element in self._unvalidated:
+            self._strictness.look(element)
+        self._unvalidated.clear()
 
     # --- requests and answers
 

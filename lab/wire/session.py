@@ -28,7 +28,7 @@ Tamper = Callable[["Session", Event], Iterable[Event]]
 
 
 class Observer(Protocol):
-    """Is told of all that a session sends, before it goes, and of each event as the check sees it."""
+    """Is told of all that a session sends, once it is on its way, and of each event as the check sees it."""
 
     def sent(self, session: Session, data: bytes) -> None: ...
     def received(self, session: Session, event: Event) -> None: ...
@@ -99,9 +99,11 @@ class Session:
     def send_raw(self, data: bytes) -> None:
         """Send bytes, whatever they are. Raises ConnectionLost, NoAnswer."""
         self.trace.sent(self.label, data)
-        if self.observer is not None:
-            self.observer.sent(self, data)
-        self.transport.send(data, timeout=self.patience)
+        try:
+            self.transport.send(data, timeout=self.patience)
+        finally:  # a part may have gone; and while the peer works, there is time to observe
+            if self.observer is not None:
+                self.observer.sent(self, data)
 
     # --- receiving
 
