@@ -22,7 +22,7 @@ from lab.accounts import Accounts
 from lab.cell import Cell
 from lab.display import ConsoleDisplay
 from lab.plugin.standing import Watch
-from lab.run import DOMAIN
+from lab.starting import DOMAIN
 from lab.wire import negotiation
 from lab.wire.namespaces import DISCO_INFO
 from lab.wire.negotiation import Stage

@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import sys
-import time
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from lab import __version__
 from lab.display import ConsoleDisplay
-from lab.errors import Exit, LabError, UsageError
+from lab.errors import Exit, LabError
+from lab.fuzz_commands import fuzz
+from lab.options import (
+    DEFAULT_SERVER,
+    DEFAULT_YEAR,
+    AsJson,
+    CellFile,
+    Checks,
+    Engine,
+    Out,
+    ProvideEngine,
+    Providers,
+    Rows,
+    Server,
+    Verbose,
+    Year,
+    err,
+    new_folder,
+    newest_record,
+    out,
+    print_json,
+    provide_docker,
+    provide_engine_for,
+    shown,
+    table,
+)
 from lab.schema_commands import commands as schema_commands
 from schemas.suites import Level, Role
 
@@ -33,52 +52,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(schema_commands)
-
-DEFAULT_YEAR = 2021
-DEFAULT_SERVER = "pyjabber"
-
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
-
-
-class EngineChoice(StrEnum):
-    DOCKER = "docker"
-    LOCAL = "local"
-
-
-Server = Annotated[
-    str,
-    typer.Option(
-        "--server", "-s", metavar="NAME[:VERSION]", help="A subject, its version, or a folder that holds one."
-    ),
-]
-Year = Annotated[int, typer.Option("--suite", "--year", help="The year of the compliance suite.")]
-Rows = Annotated[
-    list[str] | None,
-    typer.Option("--row", help="Only the checks of this row, or of this category (repeatable): core/tls, core."),
-]
-Checks = Annotated[
-    list[str] | None,
-    typer.Option("--check", help="Only this check, by name or by pattern (repeatable): 'rfc-6120/iq-*'."),
-]
-Providers = Annotated[
-    list[str] | None,
-    typer.Option("--provider", help="Only the checks of this specification (repeatable): 'RFC 6120'."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
-Out = Annotated[
-    Path | None, typer.Option("--out", help="Where the run's files go; by default a new folder below runs/.")
-]
-Engine = Annotated[
-    EngineChoice | None, typer.Option("--engine", envvar="LAB_ENGINE", help="Force one engine.", show_default=False)
-]
-ProvideEngine = Annotated[
-    bool,
-    typer.Option(
-        "--provide-engine", help="Where no container engine answers, install and start Docker (Debian, root)."
-    ),
-]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show build output, details, and each result.")]
+app.command()(fuzz)
 
 
 @app.callback(invoke_without_command=True)
@@ -97,9 +71,7 @@ def run(
     row: Rows = None,
     check: Checks = None,
     provider: Providers = None,
-    cell: Annotated[
-        Path | None, typer.Option("--cell", help="A cell file of a server that runs already (docs/cell.md).")
-    ] = None,
+    cell: CellFile = None,
     engine: Engine = None,
     provide_engine: ProvideEngine = False,
     workers: Annotated[int, typer.Option("--workers", "-n", min=1, help="Checks that run side by side.")] = 4,
@@ -114,14 +86,14 @@ def run(
 
     selected = catalogue.select(year=year, rows=row or (), names=check or (), providers=provider or ())
     subject = None if cell else subjects.find(server)
-    if provide_engine and subject and engine != EngineChoice.LOCAL and subject.engines[0] == "docker":
-        _provide_engine(verbose)
+    if provide_engine:
+        provide_engine_for(subject, engine, verbose=verbose)
     plan = lab_run.Plan(
         subject=subject,
         checks=selected,
         year=year,
         replay=f"make lab CELL={cell}" if cell else f"make lab SERVER={server}",
-        out=out_folder or _new_folder(subject.name + "-" + subject.version if subject else "attached"),
+        out=out_folder or new_folder(subject.name + "-" + subject.version if subject else "attached"),
         cell_file=cell,
         engine=engine.value if engine else None,
         workers=workers,
@@ -135,7 +107,7 @@ def run(
         sys.stdout.write(written.summary.read_text(encoding="utf-8"))
     else:
         report.terminal(report.load(done.record), out)
-        out.print(f"report: {_shown(written.html)}", soft_wrap=True)
+        out.print(f"report: {shown(written.html)}", soft_wrap=True)
     raise typer.Exit(done.exit_code)
 
 
@@ -152,7 +124,7 @@ def checks(
 
     selected = catalogue.select(year=year, rows=row or (), names=check or (), providers=provider or ())
     if as_json:
-        _print_json(
+        print_json(
             [
                 {
                     "name": c.name,
@@ -170,10 +142,10 @@ def checks(
             ]
         )
         return
-    table = _table("check", "§", "", "requirement")
+    listing = table("check", "§", "", "requirement")
     for c in selected:
-        table.add_row(c.name, c.requirement.sections[0], c.requirement.keyword, c.requirement.says)
-    out.print(table)
+        listing.add_row(c.name, c.requirement.sections[0], c.requirement.keyword, c.requirement.says)
+    out.print(listing)
     out.print(f"{len(selected)} checks")
 
 
@@ -193,7 +165,7 @@ def suite(
 
     chosen = suites.load(year)
     if as_json:
-        _print_json(view.as_json(chosen, role, level, category))
+        print_json(view.as_json(chosen, role, level, category))
     else:
         out.print(view.render(chosen, role, level, category))
 
@@ -211,7 +183,7 @@ def coverage(
 
     found = coverages(provider or ())
     if as_json:
-        _print_json([c.as_json() for c in found])
+        print_json([c.as_json() for c in found])
     elif gaps:
         for c in found:
             for line in c.gaps:
@@ -229,7 +201,7 @@ def subjects(as_json: AsJson = False) -> None:
 
     found = known_subjects.all_subjects()
     if as_json:
-        _print_json(
+        print_json(
             [
                 {
                     "name": s.name,
@@ -245,11 +217,11 @@ def subjects(as_json: AsJson = False) -> None:
             ]
         )
         return
-    table = _table("subject", "", "versions (default first)", "engines")
+    listing = table("subject", "", "versions (default first)", "engines")
     for s in found:
         versions = [s.default, *(v for v in s.versions if v != s.default)]
-        table.add_row(s.name, s.title, ", ".join(versions), ", ".join(s.engines))
-    out.print(table)
+        listing.add_row(s.name, s.title, ", ".join(versions), ", ".join(s.engines))
+    out.print(listing)
 
 
 @app.command()
@@ -263,9 +235,9 @@ def show(
     """Show one check of a run in full: requirement, expected, seen, trace, the server's own log."""
     from lab import report  # noqa: PLC0415
 
-    loaded = report.load(record or _newest_record())
+    loaded = report.load(record or newest_record())
     if as_json:
-        _print_json(report.find(loaded, check).to_event())
+        print_json(report.find(loaded, check).to_event())
     else:
         report.show(loaded, check, out)
 
@@ -279,13 +251,13 @@ def report_command(
     """Make the reports again from a run record: terminal, index.html, junit.xml, summary.json."""
     from lab import report  # noqa: PLC0415
 
-    path = record or _newest_record()
+    path = record or newest_record()
     written = report.write_all(path, out_folder or path.parent)
     if as_json:
         sys.stdout.write(written.summary.read_text(encoding="utf-8"))
     else:
         report.terminal(report.load(path), out)
-        out.print(f"report: {_shown(written.html)}", soft_wrap=True)
+        out.print(f"report: {shown(written.html)}", soft_wrap=True)
 
 
 @app.command()
@@ -309,9 +281,9 @@ def prove(
 
     selected = catalogue.select(year=year, rows=row or (), names=check or (), providers=provider or ())
     subject = subjects.find(server)
-    if provide_engine and engine != EngineChoice.LOCAL and subject.engines[0] == "docker":
-        _provide_engine(verbose)
-    folder = out_folder or _new_folder(f"prove-{subject.name}-{subject.version}")
+    if provide_engine:
+        provide_engine_for(subject, engine, verbose=verbose)
+    folder = out_folder or new_folder(f"prove-{subject.name}-{subject.version}")
     with ConsoleDisplay(err if as_json else out, verbose=verbose, quiet=as_json) as display:
         proof = proving.prove(
             subject,
@@ -323,7 +295,7 @@ def prove(
             display=display,
         )
     if as_json:
-        _print_json(proof.as_json())
+        print_json(proof.as_json())
     else:
         out.print(proof)
     raise typer.Exit(proof.exit_code)
@@ -335,10 +307,10 @@ def doctor(provide_engine: ProvideEngine = False, as_json: AsJson = False, verbo
     from lab.doctor import examine  # noqa: PLC0415
 
     if provide_engine:
-        _provide_engine(verbose)
+        provide_docker(verbose=verbose)
     findings = examine()
     if as_json:
-        _print_json([f.as_json() for f in findings])
+        print_json([f.as_json() for f in findings])
     else:
         for f in findings:
             mark = Text("ok  ", "green") if f.works else Text("no  ", "yellow")
@@ -346,49 +318,6 @@ def doctor(provide_engine: ProvideEngine = False, as_json: AsJson = False, verbo
             if f.advice:
                 out.print(f"    {f.advice}", markup=False)
     raise typer.Exit(Exit.OK if all(f.works or not f.needed for f in findings) else Exit.MACHINE)
-
-
-def _provide_engine(verbose: bool) -> None:
-    from lab.engines.provision import ensure_engine  # noqa: PLC0415
-
-    with ConsoleDisplay(err, verbose=verbose) as display:
-        ensure_engine(display)
-
-
-def _new_folder(name: str) -> Path:
-    """A folder of its own for a run, and `runs/latest` beside it."""
-    runs = Path(os.environ.get("STANZALAB_RUNS", "runs"))
-    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
-    base = re.sub(r"[^\w.-]", "-", name)
-    folder = next(f for n in range(1000) if not (f := runs / f"{stamp}-{base}{f'-{n}' if n else ''}").exists())
-    folder.mkdir(parents=True)
-    latest = runs / "latest"
-    latest.unlink(missing_ok=True)
-    latest.symlink_to(folder.name)
-    return folder
-
-
-def _newest_record() -> Path:
-    record = Path(os.environ.get("STANZALAB_RUNS", "runs")) / "latest" / "run.ndjson"
-    if not record.exists():
-        raise UsageError("there is no run yet", hint="`make lab` makes one, or name a record")
-    return record
-
-
-def _shown(path: Path) -> str:
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
-
-
-def _print_json(data: Any) -> None:
-    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
 
 
 def main() -> None:

@@ -23,7 +23,8 @@ from lab import cell as cells
 from lab.errors import Exit, UsageError
 from lab.fakes import MISBEHAVIOURS, FakeServer
 from lab.plugin.proving import Attempt, proof_of
-from lab.run import Display, started
+from lab.run import Display
+from lab.starting import started
 from lab.subjects import Subject
 from lab.survey import survey
 from lab.verdict import Check, Outcome

@@ -5,36 +5,36 @@ The steps stand here in the order in which they happen; each is done by the floo
 
 from __future__ import annotations
 
-import datetime
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from lab import __version__, catalogue, engines, report
 from lab import cell as cells
+from lab import engines, fuzz, report
+from lab.campaign.campaign import Bounds
+from lab.campaign.campaign import Listener as CampaignListener
+from lab.campaign.safety import strangers
 from lab.cell import Cell
-from lab.engines import Progress, Running, attach
+from lab.engines import Progress, Running
 from lab.errors import Exit as ExitCode
 from lab.errors import LabError, MachineError
 from lab.execution import Execution, Listener, execute
-from lab.record import Exit, Footer, Header, LogLine, Writer
+from lab.record import Footer, Header, Writer
+from lab.starting import INTERRUPTED, RECORD, copy_log, header_of, now, running, surveyed
 from lab.subjects import Subject
 from lab.subjects.known import known
-from lab.survey import survey
 from lab.verdict import Check, Expectation
+from schemas.robustness import Trial
 
-INTERRUPTED = 130  # as shells say it: 128 + SIGINT
-DOMAIN = "lab.test"
-RECORD = "run.ndjson"
+SEED = 2021  # of the short campaign, unless another is asked for: the same stanzas in every run
+SHRINK_SECONDS = 2.0  # for each finding of it
 NOTICE_SECONDS = 3.0  # until the engine has noticed that its subject exited
 
 
-class Display(Progress, Listener, Protocol):
+class Display(Progress, Listener, CampaignListener, Protocol):
     """Where a run shows what it does: steps of the engine, then each result (or proof)."""
 
     def checking(self, count: int) -> None: ...
@@ -57,6 +57,9 @@ class Plan:
     seed: int | None = None
     rows: tuple[str, ...] = ()
     """The rows and categories that were asked for by name: they are reported even where they have no check."""
+    trials: tuple[Trial, ...] = ()
+    """What a short campaign behind the checks is to try; none of it where there are none."""
+    fuzz_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -74,12 +77,13 @@ def run(plan: Plan, display: Display) -> Run:
     plan.out.mkdir(parents=True, exist_ok=True)
     listed = known(plan.subject) if plan.subject else ()
     record_path = plan.out / RECORD
-    with _running(plan, display) as running:
-        cell = _surveyed(running, display)
+    with running(plan.subject, plan.cell_file, plan.engine, plan.out, display) as cell_running:
+        cell = surveyed(cell_running, display)
         cell_file = plan.out / "cell.json"
         cells.write(cell, cell_file)
         with Writer(record_path, _header(plan, cell)) as writer:
             display.checking(len(plan.checks))
+            fuzzed: int = ExitCode.OK
             try:
                 execution = execute(
                     plan.checks,
@@ -90,10 +94,12 @@ def run(plan: Plan, display: Display) -> Run:
                     gone=lambda: _gone(cell, plan.out),
                     workers=min(plan.workers, len(plan.checks)) if plan.workers > 1 else 0,
                 )
+                if plan.trials and not execution.interrupted and not execution.stopped:
+                    fuzzed = _fuzzed(plan, cell_running, cell, writer, display)
             finally:
                 display.done()
-                _copy_log(running, plan.out, writer)
-            exit_code = _exit_code(execution)
+                copy_log(cell_running, plan.out, writer)
+            exit_code = max(_exit_code(execution), fuzzed)
             if exit_code in {ExitCode.OK, ExitCode.UNEXPECTED}:
                 writer.footer(_footer(execution, time.monotonic() - started, exit_code))
     if execution.problems:
@@ -108,74 +114,42 @@ def run(plan: Plan, display: Display) -> Run:
     return Run(exit_code, record_path, execution)
 
 
-@contextmanager
-def _running(plan: Plan, display: Progress) -> Iterator[Running]:
-    """The cell: started for this run, or one that somebody else has running."""
-    if plan.cell_file is not None:
-        with attach.attach(plan.cell_file, display) as running:
-            yield running
-        return
-    subject = plan.subject
-    if subject is None:
-        raise MachineError("a plan needs a subject or a cell file")
-    with started(subject, plan.engine, run_dir=plan.out, progress=display) as running:
-        yield running
-
-
-@contextmanager
-def started(
-    subject: Subject, engine: str | None, *, run_dir: Path, progress: Progress, restarts: int = engines.RESTARTS
-) -> Iterator[Running]:
-    """The subject, running in the engine that is wanted or the first that works, under the domain it can serve."""
-    chosen = engines.choose(subject, engine)
-    domain = subject.local.domain if subject.local and chosen.name == "local" else ""
-    with chosen.start(
-        subject, domain=domain or DOMAIN, run_dir=run_dir, progress=progress, restarts=restarts
-    ) as running:
-        yield running
-
-
-def _surveyed(running: Running, display: Progress) -> Cell:
-    """Ask the server once how fast it is and what it claims: it decides how patient the checks are."""
-    display.step(f"asking {running.cell.subject.name} what it offers")
-    seen = survey(running.cell)
-    if seen.problem:
-        display.step(f"the first login did not go through: {seen.problem}")
-    return running.cell.measured(seen.round_trip, seen.patience, seen.advertised)
+def _fuzzed(plan: Plan, begun: Running, cell: Cell, writer: Writer, display: Display) -> int:
+    """The short campaign behind the checks; its exit code. To a server on another machine nothing is sent."""
+    if found := strangers(cell):
+        display.step(f"no fuzzing: {', '.join(found)} is not this machine (`stanzalab fuzz --allow-fuzz` names it)")
+        return ExitCode.OK
+    outcome, exit_code = fuzz.campaign(
+        begun,
+        cell,
+        plan.subject,
+        plan.trials,
+        bounds=Bounds(seconds=plan.fuzz_seconds, shrink=SHRINK_SECONDS),
+        seed=plan.seed if plan.seed is not None else SEED,
+        run_dir=plan.out,
+        folder=plan.out / "corpus",
+        replay=f"stanzalab fuzz --server {plan.subject.name}:{plan.subject.version}" if plan.subject else "",
+        writer=writer,
+        listener=display,
+    )
+    return INTERRUPTED if outcome.interrupted else exit_code
 
 
 def _header(plan: Plan, cell: Cell) -> Header:
-    subject = cell.subject
-    return Header(
-        lab=__version__,
-        suite=f"CS{plan.year}",
-        role="server",
-        started=_now(),
+    return header_of(
+        cell,
+        plan.subject,
+        year=plan.year,
         seed=plan.seed if plan.seed is not None else random.SystemRandom().randrange(2**32),
-        subject={
-            "name": subject.name,
-            "title": plan.subject.title if plan.subject else subject.name,
-            "version": subject.version,
-            "package": subject.package,
-            "image": subject.image,
-            "digest": subject.digest,
-        },
-        domain=cell.domain,
-        engine=cell.process.kind,
         replay=plan.replay,
         selected=tuple(check.name for check in plan.checks),
         rows=plan.rows,
-        known_checks=catalogue.known_checks("server"),
-        provides=cell.provides,
-        advertised=cell.advertised,
-        round_trip=cell.round_trip,
-        patience=cell.patience,
     )
 
 
 def _footer(execution: Execution, duration: float, exit_code: int) -> Footer:
     counts = Counter(result.outcome.value for result in execution.results)
-    return Footer(_now(), round(duration, 3), dict(counts), exit_code)
+    return Footer(now(), round(duration, 3), dict(counts), exit_code)
 
 
 def _exit_code(execution: Execution) -> int:
@@ -201,19 +175,3 @@ def _gone(cell: Cell, run_dir: Path) -> str | None:
         if why is None or time.monotonic() > deadline:
             return why
         time.sleep(0.1)
-
-
-def _copy_log(running: Running, run_dir: Path, writer: Writer) -> None:
-    """Put the subject's own output and its exits into the record: reports read nothing else."""
-    if running.log_file and running.log_file.exists():
-        # Only a line feed ends a line: a subject may print what a client sent, with every other separator in it.
-        with running.log_file.open(encoding="utf-8", errors="backslashreplace", newline="\n") as lines:
-            for line in lines:
-                at, _, text = line.rstrip("\n").partition(" ")
-                writer.log(LogLine(float(at), text))
-    for exit_ in engines.exits(run_dir):
-        writer.exit(Exit(exit_.at, exit_.why, exit_.restarted))
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

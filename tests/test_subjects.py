@@ -9,8 +9,9 @@ import pytest
 
 from lab.errors import UsageError
 from lab.subjects import all_subjects, fill, find
-from lab.subjects.known import Known, known
+from lab.subjects.known import Known, KnownFinding, expectation_of_finding, known, known_findings, not_seen
 from lab.subjects.subject_file import read
+from lab.verdict import Expectation
 
 SUBJECT = """\
 name = "mine"
@@ -259,3 +260,92 @@ def test_a_wrong_entry_is_refused_by_name(folder: Path, old: str, new: str, says
         known(find(f"{folder}:1.0"))
     assert str(folder / "known.toml") in caught.value.message
     assert says in caught.value.message
+
+
+# --- known.toml: findings
+
+FINDINGS = """
+[[finding]]
+fingerprint = "answers-once by valid {urn:a}b in iq get to *"
+reason = "answers twice"
+link = "https://mine.example/2"
+
+[[finding]]
+fingerprint = "lives"
+reason = "a null byte"
+versions = ["1.0"]
+flaky = true
+"""
+ANSWERS_TWICE = KnownFinding(
+    "answers-once by valid {urn:a}b in iq get to *", "answers twice", link="https://mine.example/2"
+)
+
+
+def test_known_findings_are_those_of_the_version_and_stand_beside_failures(folder: Path) -> None:
+    (folder / "known.toml").write_text(KNOWN + FINDINGS)
+    assert known_findings(find(str(folder))) == (ANSWERS_TWICE,)
+    assert known_findings(find(f"{folder}:1.0")) == (
+        ANSWERS_TWICE,
+        KnownFinding("lives", "a null byte", versions=("1.0",), flaky=True),
+    )
+    assert len(known(find(f"{folder}:1.0"))) == 2
+
+
+def test_without_a_list_no_finding_is_known(folder: Path) -> None:
+    assert known_findings(find(str(folder))) == ()
+    (folder / "known.toml").write_text(KNOWN)
+    assert known_findings(find(str(folder))) == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('fingerprint = "lives"', "", "finding 2.fingerprint is missing"),
+        ('fingerprint = "lives"', 'fingerprint = "*"', "finding 2.fingerprint fits everything"),
+        ('fingerprint = "lives"', 'fingerprint = ""', "finding 2.fingerprint fits everything"),
+        ('fingerprint = "lives"', f'fingerprint = "{ANSWERS_TWICE.fingerprint}"', "is listed twice"),
+        ('reason = "a null byte"', "", "finding 2.reason is missing"),
+        ('reason = "a null byte"', 'reason = " "', "finding 2.reason is empty"),
+        ('versions = ["1.0"]', 'versions = ["0.9"]', "finding 2.versions names 0.9"),
+        ("flaky = true", 'flaky = "often"', "finding 2.flaky is no bool"),
+        ("flaky = true", 'outcome = "fail"', "finding 2.outcome is unknown"),
+    ],
+)
+def test_a_wrong_finding_is_refused_by_name(folder: Path, old: str, new: str, says: str) -> None:
+    (folder / "known.toml").write_text(FINDINGS.replace(old, new))
+    with pytest.raises(UsageError) as caught:
+        known_findings(find(f"{folder}:1.0"))
+    assert str(folder / "known.toml") in caught.value.message
+    assert says in caught.value.message
+    with pytest.raises(UsageError):
+        known(find(f"{folder}:1.0"))
+
+
+@pytest.mark.parametrize(
+    ("fingerprint", "flaky", "expected"),
+    [
+        ("answers-once by valid {urn:a}b in iq get to server", False, (Expectation.KNOWN, "answers twice")),
+        ("answers-once by valid {urn:a}b in iq set to server", False, (Expectation.UNEXPECTED, "")),
+        ("answers-once by valid {urn:a}b in iq set to server", True, (Expectation.FLAKY, "")),
+        ("answers-once by valid {urn:a}b in iq get to server", True, (Expectation.FLAKY, "answers twice")),
+        ("lives", False, (Expectation.FLAKY, "sometimes")),
+        ("reply-is-right by a[1]", False, (Expectation.KNOWN, "as it stands")),
+        ("reply-is-right by a1", False, (Expectation.KNOWN, "as it stands")),
+        ("Lives", False, (Expectation.UNEXPECTED, "")),
+    ],
+)
+def test_what_the_list_makes_of_a_finding(
+    fingerprint: str, expected: tuple[Expectation, str], *, flaky: bool
+) -> None:
+    listed = (
+        ANSWERS_TWICE,
+        KnownFinding("lives", "sometimes", flaky=True),
+        KnownFinding("reply-is-right by a[1]", "as it stands"),
+    )
+    assert expectation_of_finding(fingerprint, listed, flaky=flaky) == expected
+
+
+def test_listed_findings_that_did_not_show_are_named() -> None:
+    listed = (ANSWERS_TWICE, KnownFinding("lives", "sometimes"))
+    assert not_seen(listed, ["answers-once by valid {urn:a}b in iq get to server"]) == ("lives",)
+    assert not_seen(listed, []) == (ANSWERS_TWICE.fingerprint, "lives")

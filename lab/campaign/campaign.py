@@ -9,13 +9,13 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import cycle
 from pathlib import Path
 from typing import Protocol
 
 from generators.allowed import Reaction
-from generators.stanza import Family, Moment
+from generators.stanza import Family, Moment, Scene
 from lab.accounts import Accounts, Comeback
 from lab.campaign import corpus
 from lab.campaign.batch import Batch, Item, begin, begin_early, finish, must_answer
@@ -46,7 +46,15 @@ MALFORMED = 0.4  # share of the stanzas in bulk
 LIKELY = 3  # unanswered items of a batch that are tried alone first
 REFUSALS = 4  # times in a row that no session can be opened, after which the campaign is given up
 
-COSTLY = {"answers-each-iq", "answers-the-sentinel", "answers-others", "keeps-the-stream", "speaks-xmpp", "lives"}
+COSTLY = {
+    "answers-each-iq",
+    "answers-what-was-sent",
+    "answers-the-sentinel",
+    "answers-others",
+    "keeps-the-stream",
+    "speaks-xmpp",
+    "lives",
+}
 """Rules whose breaking costs a session, or a wait."""
 
 
@@ -86,6 +94,7 @@ class _Suspicion:
     templates: tuple[Template, ...]
     items: tuple[Item, ...]
     likely: tuple[int, ...]
+    scene: Scene
     lane: _Lane
 
 
@@ -319,20 +328,27 @@ class Campaign:
         scene = cast.scenes[0 if batch.early else cast.fuzzers.index(batch.fuzzer)]
         for symptom in symptoms:
             blamed = [] if symptom.place is None else [batch.items[symptom.place]]
-            if self._is_repeated(lane, fingerprint(symptom, blamed), *blamed):
+            if self._is_repeated(lane, symptom, *blamed):
                 continue
             if len(self._waiting) >= SUSPICIONS or self._fruitless.get(symptom.rule, 0) > SUSPICIONS:
                 lane.tally.unconfirmed += 1
                 continue
             templates = tuple(Template.of(item, scene) for item in batch.items)
             likely = [n for n, seen in enumerate(batch.seen) if must_answer(batch.items[n]) and not seen.replies]
-            self._waiting.append(_Suspicion(symptom, templates, tuple(batch.items), tuple(likely[:LIKELY]), lane))
+            self._waiting.append(
+                _Suspicion(symptom, templates, tuple(batch.items), tuple(likely[:LIKELY]), scene, lane)
+            )
             if symptom.place is None:
                 break  # whatever else the batch shows may follow from it
 
-    def _is_repeated(self, lane: _Lane, name: str, *items: Item) -> bool:
-        """Whether a finding says so already; its like is avoided when it has been seen often enough."""
-        if name not in self._known:
+    def _is_repeated(self, lane: _Lane, symptom: Symptom, *items: Item) -> bool:
+        """Whether a finding says so already; its like is avoided when it has been seen often enough.
+
+        What a valid stanza is known to show, is no news of a malformed one that was made from its like.
+        """
+        names = (fingerprint(symptom, items), fingerprint(symptom, [_valid(item) for item in items]))
+        name = next((name for name in names if name in self._known), None)
+        if name is None:
             return False
         lane.tally.repeated += 1
         self._repeated[name] = self._repeated.get(name, 0) + 1
@@ -355,25 +371,41 @@ class Campaign:
         began = time.monotonic()
         lane, symptom = suspicion.lane, suspicion.symptom
         blamed = [] if symptom.place is None else [suspicion.items[symptom.place]]
-        if self._is_repeated(lane, fingerprint(symptom, blamed), *blamed):
+        if self._is_repeated(lane, symptom, *blamed):
             return
         self._tell(f"narrowing down {symptom.rule}")
         casting = self._casting(lane)
         prober = Prober(casting, self.cell.patience, self.outside.since)
         try:
             confirmed = narrow(prober, suspicion.templates, symptom, suspicion.likely)
+            confirmed, origin = self._simplest(prober, suspicion, confirmed)
             self._refusals = 0
         except PeerError as error:
-            confirmed = None
+            confirmed, origin = None, None
             self._refused(error)
         if confirmed is None:
             lane.tally.unconfirmed += 1
             self._fruitless[symptom.rule] = self._fruitless.get(symptom.rule, 0) + 1
         else:
-            self._keep(lane, suspicion, confirmed, casting)
+            self._keep(lane, suspicion, confirmed, origin, casting)
         self._narrowing += time.monotonic() - began
 
-    def _keep(self, lane: _Lane, suspicion: _Suspicion, confirmed: Confirmed, casting: Casting) -> None:
+    def _simplest(
+        self, prober: Prober, suspicion: _Suspicion, confirmed: Confirmed | None
+    ) -> tuple[Confirmed | None, Item | None]:
+        """The valid stanza, where that shows the same; and the item that is sent, where there is just one."""
+        if confirmed is None or len(confirmed.templates) > 1:
+            return confirmed, None
+        item = suspicion.items[suspicion.templates.index(confirmed.templates[0])]
+        if item.malformed is None:
+            return confirmed, item
+        valid = _valid(item)
+        again = narrow(prober, (Template.of(valid, suspicion.scene),), replace(confirmed.symptom, place=0))
+        return (again, valid) if again else (confirmed, item)
+
+    def _keep(
+        self, lane: _Lane, suspicion: _Suspicion, confirmed: Confirmed, origin: Item | None, casting: Casting
+    ) -> None:
         name = confirmed.fingerprint
         before = suspicion.symptom.place
         if before is not None:
@@ -396,9 +428,8 @@ class Campaign:
             )
             self._write(finding)
             lane.tally.findings.append(name)
-            if len(confirmed.templates) == 1:
-                place = suspicion.templates.index(confirmed.templates[0])
-                self._origins[name] = (suspicion.items[place], casting)
+            if origin is not None:
+                self._origins[name] = (origin, casting)
             self.listener.found(finding)
         if confirmed.symptom.rule == "answers-the-sentinel":
             # It has been found and is kept; with white space behind them, further batches are not left lying.
@@ -437,6 +468,11 @@ class Campaign:
         sent = sum(lane.tally.sent for lane in self._lanes)
         rate = sent / self._sending if self._sending else 0.0
         self.listener.fuzzing([lane.tally for lane in self._lanes], self._elapsed, rate, doing)
+
+
+def _valid(item: Item) -> Item:
+    """The item before it was malformed."""
+    return Item(item.stanza, None, item.choices)
 
 
 def _key(item: Item) -> tuple[str, ...]:

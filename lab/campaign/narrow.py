@@ -174,4 +174,7 @@ class _Search:
             return None
         symptom = shown.shows(self._symptom.rule, self._symptom.kind)
         assert symptom is not None  # noqa: S101 - `shows` said so
+        if symptom.rule == "answers-each-iq":
+            # An answer that bears another id is told better by that.
+            symptom = shown.shows("answers-what-was-sent", "") or symptom
         return Confirmed(tuple(suspects), symptom, times, shown, fingerprint(symptom, shown.items))

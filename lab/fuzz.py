@@ -1,0 +1,234 @@
+"""A campaign from a subject's name to its run record: start the cell, survey, fuzz, report. Also what a lab run adds.
+
+The steps stand here; `lab.campaign` does the work.
+"""
+
+from __future__ import annotations
+
+import random
+import shlex
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from lab import cell as cells
+from lab import engines
+from lab.campaign import corpus
+from lab.campaign.campaign import Bounds, Campaign, Listener
+from lab.campaign.finding import CONFIRMATIONS, Finding
+from lab.campaign.outside import Outside
+from lab.campaign.safety import refuse_strangers
+from lab.campaign.tally import Outcome, Tally
+from lab.cell import Cell
+from lab.engines import Running
+from lab.errors import Exit, UsageError
+from lab.record import Footer, Writer
+from lab.robustness import CampaignFacts, Found, Robust, Robustness
+from lab.starting import INTERRUPTED, RECORD, copy_log, header_of, now, running, surveyed
+from lab.subjects import Subject
+from lab.subjects.known import KnownFinding, expectation_of_finding, known_findings
+from lab.verdict import Expectation
+from schemas import robustness, suites
+from schemas.robustness import Trial
+from schemas.suites import Level, Mark, Role, Row
+
+RESTARTS = 20  # times that a subject which dies under fuzzing is started again
+
+
+class Display(engines.Progress, Listener, Protocol):
+    """Where a campaign shows what it does."""
+
+    def done(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be fuzzed. `subject` is None where `cell_file` names a server that runs already."""
+
+    subject: Subject | None
+    trials: tuple[Trial, ...]
+    rows: tuple[str, ...]
+    year: int
+    bounds: Bounds
+    out: Path
+    replay: str
+    corpus: Path = corpus.FOLDER
+    cell_file: Path | None = None
+    engine: str | None = None
+    seed: int | None = None
+    allowed: str | None = None
+
+
+@dataclass(frozen=True)
+class Fuzzed:
+    """What came of it."""
+
+    exit_code: int
+    record: Path
+    outcome: Outcome
+    corpus: Path
+
+
+def rows_of(year: int, wanted: Sequence[str] = ()) -> tuple[Row, ...]:
+    """The rows that a suite asks of servers; those that `wanted` names (rows or categories), if any.
+
+    Raises UsageError where it names none of them.
+    """
+    suite = suites.load(year)
+    server = [(Role.SERVER, level) for level in Level]
+    rows = [row for row in suite.select(Role.SERVER) if any(row.marks[p] is not Mark.NOT_APPLICABLE for p in server)]
+    if not wanted:
+        return tuple(rows)
+    for name in wanted:
+        if not any(name in (row.id, row.category) for row in rows):
+            suite.row(name)  # says which there are
+            raise UsageError(f"{suite.name} asks nothing of servers in the row {name}")
+    return tuple(row for row in rows if {row.id, row.category} & set(wanted))
+
+
+def trials_of(rows: Sequence[Row], providers: Sequence[str] = ()) -> tuple[Trial, ...]:
+    """How the providers of some rows are tried, each once; those that `providers` names, if any."""
+    listed = list(dict.fromkeys(provider.id for row in rows for provider in row.listed))
+    return tuple(robustness.trial(provider) for provider in (providers or listed))
+
+
+def fuzz(plan: Plan, display: Display) -> Fuzzed:
+    """Run a campaign. Raises UsageError and MachineError; whatever was found by then is in the corpus."""
+    started = time.monotonic()
+    plan.out.mkdir(parents=True, exist_ok=True)
+    record = plan.out / RECORD
+    with running(plan.subject, plan.cell_file, plan.engine, plan.out, display, restarts=RESTARTS) as begun:
+        refuse_strangers(begun.cell, plan.allowed)
+        cell = surveyed(begun, display)
+        cells.write(cell, plan.out / "cell.json")
+        seed = plan.seed if plan.seed is not None else random.SystemRandom().randrange(2**32)
+        header = header_of(
+            cell, plan.subject, year=plan.year, seed=seed, replay=plan.replay, selected=(), rows=plan.rows
+        )
+        folder = corpus.folder_of(cell.subject.name, plan.corpus)
+        with Writer(record, header) as writer:
+            try:
+                outcome, exit_code = campaign(
+                    begun,
+                    cell,
+                    plan.subject,
+                    plan.trials,
+                    bounds=plan.bounds,
+                    seed=seed,
+                    run_dir=plan.out,
+                    folder=folder,
+                    replay=plan.replay,
+                    writer=writer,
+                    listener=display,
+                )
+            finally:
+                display.done()
+                copy_log(begun, plan.out, writer)
+            if not outcome.interrupted:
+                writer.footer(Footer(now(), round(time.monotonic() - started, 3), {}, exit_code))
+    return Fuzzed(INTERRUPTED if outcome.interrupted else exit_code, record, outcome, folder)
+
+
+def campaign(
+    begun: Running,
+    cell: Cell,
+    subject: Subject | None,
+    trials: Sequence[Trial],
+    *,
+    bounds: Bounds,
+    seed: int,
+    run_dir: Path,
+    folder: Path | None,
+    replay: str,
+    writer: Writer,
+    listener: Listener,
+) -> tuple[Outcome, int]:
+    """A campaign on a cell that stands, written into a run record. Answers its outcome, and the exit code."""
+    exits_in = None if cell.process.kind == "attached" else run_dir
+    crashes = subject.crashes if subject else ()
+    with Outside(cell.process, exits_in, begun.log_file, crashes) as outside:
+        made = Campaign(cell, trials, outside, seed, bounds, listener, exits_in, folder)
+        outcome = made.run()
+    listed = known_findings(subject) if subject else ()
+    founds = [_found(finding, listed, folder, subject) for finding in outcome.findings]
+    for found in founds:
+        writer.finding(found)
+    for tally in outcome.tallies:
+        writer.robustness(_robustness(tally, outcome))
+    writer.campaign(_facts(outcome, replay))
+    return outcome, _exit_code(outcome, founds)
+
+
+def _exit_code(outcome: Outcome, founds: Sequence[Found]) -> int:
+    if outcome.stopped and not outcome.findings:
+        return Exit.MACHINE
+    unexpected = any(found.expectation is Expectation.UNEXPECTED for found in founds)
+    return Exit.UNEXPECTED if unexpected or outcome.memory else Exit.OK
+
+
+def _found(finding: Finding, listed: Sequence[KnownFinding], folder: Path | None, subject: Subject | None) -> Found:
+    last = finding.templates[-1]
+    expectation, reason = expectation_of_finding(finding.fingerprint, listed, flaky=finding.flaky)
+    server = f"{subject.name}:{subject.version}" if subject else finding.subject
+    where = f" --corpus {shlex.quote(str(folder))}" if folder else ""
+    return Found(
+        fingerprint=finding.fingerprint,
+        name=finding.name,
+        rule=finding.rule,
+        where=last.where if finding.rule in {"reacts-as-allowed", "ends-the-stream"} else finding.where,
+        says=finding.says,
+        expected=finding.expected,
+        seen=finding.seen,
+        sent=finding.text,
+        provider=finding.provider,
+        confirmed=finding.confirmed,
+        tries=CONFIRMATIONS,
+        expectation=expectation,
+        replay=f"stanzalab replay {finding.name} --server {server}{where}",
+        operator=last.operator,
+        place=last.place,
+        was=last.was,
+        became=last.became,
+        shrunk=finding.shrunk,
+        known_reason=reason,
+        trace=tuple((entry.at, entry.session, entry.direction, entry.text) for entry in finding.trace),
+    )
+
+
+def _robustness(tally: Tally, outcome: Outcome) -> Robustness:
+    flaky = {finding.fingerprint for finding in outcome.findings if finding.flaky}
+    if not tally.sent:
+        verdict = Robust.NOT_TESTED
+    elif set(tally.findings) - flaky:
+        verdict = Robust.FAIL
+    else:
+        verdict = Robust.FLAKY if tally.findings else Robust.PASS
+    return Robustness(
+        provider=tally.provider,
+        outcome=verdict,
+        over=tally.over,
+        valid=tally.valid,
+        malformed=tally.malformed,
+        payloads=len(tally.payloads),
+        operators=len(tally.operators),
+        unconfirmed=tally.unconfirmed,
+        findings=tuple(tally.findings),
+        reason=tally.none or ("" if tally.sent else "The campaign ended before its turn."),
+    )
+
+
+def _facts(outcome: Outcome, replay: str) -> CampaignFacts:
+    return CampaignFacts(
+        seed=outcome.seed,
+        seconds=round(outcome.seconds, 3),
+        sent=outcome.sent,
+        rate=round(outcome.rate, 1),
+        memory_start=outcome.memory_start,
+        memory_peak=outcome.memory_peak,
+        exits=outcome.exits,
+        memory=f"expected {outcome.memory.expected}, seen {outcome.memory.seen}" if outcome.memory else "",
+        stopped=outcome.stopped,
+        replay=replay,
+    )

@@ -1,0 +1,145 @@
+"""The command `stanzalab fuzz`: options in, one call, output and exit code."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from lab.display import CampaignDisplay
+from lab.errors import UsageError
+from lab.options import (
+    DEFAULT_SERVER,
+    DEFAULT_YEAR,
+    AllowFuzz,
+    AsJson,
+    CellFile,
+    Corpus,
+    Engine,
+    Out,
+    ProvideEngine,
+    Providers,
+    Server,
+    Verbose,
+    Year,
+    err,
+    new_folder,
+    out,
+    print_json,
+    provide_engine_for,
+    shown,
+    table,
+)
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)?")
+_UNITS = {"s": 1, "m": 60, "h": 3600, None: 1}
+
+FuzzRows = Annotated[
+    list[str] | None,
+    typer.Option("--row", help="Only what provides this row, or this category (repeatable): core/tls, core."),
+]
+
+
+def fuzz(
+    server: Server = DEFAULT_SERVER,
+    year: Year = DEFAULT_YEAR,
+    row: FuzzRows = None,
+    provider: Providers = None,
+    for_: Annotated[str, typer.Option("--for", metavar="TIME", help="How long: 90, 60s, 10m.")] = "60s",
+    stanzas: Annotated[int | None, typer.Option("--stanzas", min=1, help="How many at most.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="The same seed makes the same stanzas.")] = None,
+    shrink: Annotated[str, typer.Option("--shrink", metavar="TIME", help="For making each finding small.")] = "10s",
+    corpus: Corpus = None,
+    cell: CellFile = None,
+    allow_fuzz: AllowFuzz = None,
+    engine: Engine = None,
+    provide_engine: ProvideEngine = False,
+    out_folder: Out = None,
+    list_operators: Annotated[
+        bool, typer.Option("--list-operators", help="List the ways in which stanzas are malformed, and end.")
+    ] = False,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Fuzz a server, row by row, with stanzas from the schemas, valid and malformed; keep what breaks it.
+
+    Every stanza is judged by the standing rules: one reply to each request, nothing to anybody else, the stream ended
+    where it must be, the server alive. What breaks one is narrowed down to the stanza, confirmed three times on fresh
+    sessions, made small, and kept in the corpus, for `stanzalab replay`. Ctrl-C keeps what was found.
+    """
+    if list_operators:
+        _list_operators(as_json=as_json)
+        return
+    from lab import fuzz as fuzzing  # noqa: PLC0415 - `stanzalab --help` answers at once
+    from lab import report, subjects  # noqa: PLC0415
+    from lab.campaign.campaign import Bounds  # noqa: PLC0415
+    from lab.campaign.corpus import FOLDER  # noqa: PLC0415
+
+    trials = fuzzing.trials_of(fuzzing.rows_of(year, row or ()), provider or ())
+    subject = None if cell else subjects.find(server)
+    if provide_engine:
+        provide_engine_for(subject, engine, verbose=verbose)
+    plan = fuzzing.Plan(
+        subject=subject,
+        trials=trials,
+        rows=tuple(row or ()),
+        year=year,
+        bounds=Bounds(seconds=_seconds(for_, "--for"), stanzas=stanzas, shrink=_seconds(shrink, "--shrink")),
+        out=out_folder or new_folder(f"fuzz-{subject.name}-{subject.version}" if subject else "fuzz-attached"),
+        replay=_again(server, year, row or (), provider or (), str(cell or "")),
+        corpus=corpus or FOLDER,
+        cell_file=cell,
+        engine=engine.value if engine else None,
+        seed=seed,
+        allowed=allow_fuzz,
+    )
+    with CampaignDisplay(err if as_json else out, verbose=verbose, quiet=as_json) as display:
+        done = fuzzing.fuzz(plan, display)
+    written = report.write_all(done.record, plan.out)
+    if as_json:
+        sys.stdout.write(written.summary.read_text(encoding="utf-8"))
+    else:
+        report.terminal(report.load(done.record), out)
+        if done.outcome.findings:
+            out.print(f"findings: {shown(done.corpus)}", soft_wrap=True)
+        out.print(f"report: {shown(written.html)}", soft_wrap=True)
+    raise typer.Exit(done.exit_code)
+
+
+def _again(server: str, year: int, rows: Sequence[str], providers: Sequence[str], cell: str) -> str:
+    """The command that does this again, but for its seed."""
+    words = ["stanzalab", "fuzz", *(["--cell", cell] if cell else ["--server", server])]
+    if year != DEFAULT_YEAR:
+        words += ["--suite", str(year)]
+    for row in rows:
+        words += ["--row", row]
+    for provider in providers:
+        words += ["--provider", provider]
+    return shlex.join(words)
+
+
+def _seconds(text: str, option: str) -> float:
+    """A duration: `90`, `60s`, `10m`, `1h`. Raises UsageError."""
+    found = _DURATION.fullmatch(text.strip())
+    if found is None:
+        raise UsageError(f"{option} {text!r} is no time", hint=f"{option} 90, {option} 60s, {option} 10m")
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def _list_operators(*, as_json: bool) -> None:
+    from generators.malformations import OPERATORS  # noqa: PLC0415
+
+    if as_json:
+        print_json(
+            [{"name": o.name, "family": o.family, "summary": o.summary, "valid": o.valid} for o in OPERATORS.values()]
+        )
+        return
+    listing = table("operator", "family", "what it does")
+    for o in OPERATORS.values():
+        listing.add_row(o.name, f"{o.family} (valid)" if o.valid else o.family, o.summary)
+    out.print(listing)
+    out.print(f"{len(OPERATORS)} operators")

@@ -1,0 +1,131 @@
+"""What the commands share: options, consoles, a folder for a run, tables and JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from lab.display import ConsoleDisplay
+from lab.errors import UsageError
+
+if TYPE_CHECKING:
+    from lab.subjects import Subject
+
+DEFAULT_YEAR = 2021
+DEFAULT_SERVER = "pyjabber"
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+class EngineChoice(StrEnum):
+    DOCKER = "docker"
+    LOCAL = "local"
+
+
+Server = Annotated[
+    str,
+    typer.Option(
+        "--server", "-s", metavar="NAME[:VERSION]", help="A subject, its version, or a folder that holds one."
+    ),
+]
+Year = Annotated[int, typer.Option("--suite", "--year", help="The year of the compliance suite.")]
+Rows = Annotated[
+    list[str] | None,
+    typer.Option("--row", help="Only the checks of this row, or of this category (repeatable): core/tls, core."),
+]
+Checks = Annotated[
+    list[str] | None,
+    typer.Option("--check", help="Only this check, by name or by pattern (repeatable): 'rfc-6120/iq-*'."),
+]
+Providers = Annotated[
+    list[str] | None,
+    typer.Option("--provider", help="Only the checks of this specification (repeatable): 'RFC 6120'."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+Out = Annotated[
+    Path | None, typer.Option("--out", help="Where the run's files go; by default a new folder below runs/.")
+]
+Engine = Annotated[
+    EngineChoice | None, typer.Option("--engine", envvar="LAB_ENGINE", help="Force one engine.", show_default=False)
+]
+ProvideEngine = Annotated[
+    bool,
+    typer.Option(
+        "--provide-engine", help="Where no container engine answers, install and start Docker (Debian, root)."
+    ),
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show build output, details, and each result.")]
+AllowFuzz = Annotated[
+    str | None,
+    typer.Option(
+        "--allow-fuzz",
+        metavar="DOMAIN",
+        help="Fuzz a server that is not on this machine: its domain, typed in full. It may break.",
+    ),
+]
+Corpus = Annotated[
+    Path | None, typer.Option("--corpus", help="Where findings are kept, a folder a subject; by default corpus/.")
+]
+CellFile = Annotated[
+    Path | None, typer.Option("--cell", help="A cell file of a server that runs already (docs/cell.md).")
+]
+
+
+def provide_engine_for(subject: Subject | None, engine: EngineChoice | None, *, verbose: bool) -> None:
+    """Install and start Docker where the subject wants it and none answers."""
+    if subject is not None and engine != EngineChoice.LOCAL and subject.engines[0] == "docker":
+        provide_docker(verbose=verbose)
+
+
+def provide_docker(*, verbose: bool) -> None:
+    from lab.engines.provision import ensure_engine  # noqa: PLC0415
+
+    with ConsoleDisplay(err, verbose=verbose) as display:
+        ensure_engine(display)
+
+
+def new_folder(name: str) -> Path:
+    """A folder of its own for a run, and `runs/latest` beside it."""
+    runs = Path(os.environ.get("STANZALAB_RUNS", "runs"))
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    base = re.sub(r"[^\w.-]", "-", name)
+    folder = next(f for n in range(1000) if not (f := runs / f"{stamp}-{base}{f'-{n}' if n else ''}").exists())
+    folder.mkdir(parents=True)
+    latest = runs / "latest"
+    latest.unlink(missing_ok=True)
+    latest.symlink_to(folder.name)
+    return folder
+
+
+def newest_record() -> Path:
+    record = Path(os.environ.get("STANZALAB_RUNS", "runs")) / "latest" / "run.ndjson"
+    if not record.exists():
+        raise UsageError("there is no run yet", hint="`make lab` makes one, or name a record")
+    return record
+
+
+def shown(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def table(*columns: str) -> Table:
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    return made
+
+
+def print_json(data: Any) -> None:
+    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")

@@ -1,0 +1,122 @@
+"""What every command that starts a subject shares: the cell, started or attached; the survey; the record's frame.
+
+What is then done with the cell stands in `lab.run`, `lab.fuzz` and `lab.prove`.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lab import __version__, catalogue, engines
+from lab.cell import Cell
+from lab.engines import Progress, Running, attach
+from lab.errors import MachineError
+from lab.record import Exit, Header, LogLine, Writer
+from lab.subjects import Subject
+from lab.survey import survey
+
+INTERRUPTED = 130  # as shells say it: 128 + SIGINT
+DOMAIN = "lab.test"
+RECORD = "run.ndjson"
+
+
+@contextmanager
+def running(
+    subject: Subject | None,
+    cell_file: Path | None,
+    engine: str | None,
+    run_dir: Path,
+    progress: Progress,
+    *,
+    restarts: int = engines.RESTARTS,
+) -> Iterator[Running]:
+    """The cell: started for this run, or (with `cell_file`) one that somebody else has running."""
+    if cell_file is not None:
+        with attach.attach(cell_file, progress) as attached:
+            yield attached
+        return
+    if subject is None:
+        raise MachineError("a plan needs a subject or a cell file")
+    with started(subject, engine, run_dir=run_dir, progress=progress, restarts=restarts) as begun:
+        yield begun
+
+
+@contextmanager
+def started(
+    subject: Subject, engine: str | None, *, run_dir: Path, progress: Progress, restarts: int = engines.RESTARTS
+) -> Iterator[Running]:
+    """The subject, running in the engine that is wanted or the first that works, under the domain it can serve."""
+    chosen = engines.choose(subject, engine)
+    domain = subject.local.domain if subject.local and chosen.name == "local" else ""
+    with chosen.start(
+        subject, domain=domain or DOMAIN, run_dir=run_dir, progress=progress, restarts=restarts
+    ) as begun:
+        yield begun
+
+
+def surveyed(begun: Running, display: Progress) -> Cell:
+    """Ask the server once how fast it is and what it claims: it decides how patient the checks are."""
+    display.step(f"asking {begun.cell.subject.name} what it offers")
+    seen = survey(begun.cell)
+    if seen.problem:
+        display.step(f"the first login did not go through: {seen.problem}")
+    return begun.cell.measured(seen.round_trip, seen.patience, seen.advertised)
+
+
+def header_of(
+    cell: Cell,
+    subject: Subject | None,
+    *,
+    year: int,
+    seed: int,
+    replay: str,
+    selected: tuple[str, ...],
+    rows: tuple[str, ...],
+) -> Header:
+    """The header of a run's record: what is run on what."""
+    found = cell.subject
+    return Header(
+        lab=__version__,
+        suite=f"CS{year}",
+        role="server",
+        started=now(),
+        seed=seed,
+        subject={
+            "name": found.name,
+            "title": subject.title if subject else found.name,
+            "version": found.version,
+            "package": found.package,
+            "image": found.image,
+            "digest": found.digest,
+        },
+        domain=cell.domain,
+        engine=cell.process.kind,
+        replay=replay,
+        selected=selected,
+        rows=rows,
+        known_checks=catalogue.known_checks("server"),
+        provides=cell.provides,
+        advertised=cell.advertised,
+        round_trip=cell.round_trip,
+        patience=cell.patience,
+    )
+
+
+def copy_log(begun: Running, run_dir: Path, writer: Writer) -> None:
+    """Put the subject's own output and its exits into the record: reports read nothing else."""
+    if begun.log_file and begun.log_file.exists():
+        # Only a line feed ends a line: a subject may print what a client sent, with every other separator in it.
+        with begun.log_file.open(encoding="utf-8", errors="backslashreplace", newline="\n") as lines:
+            for line in lines:
+                at, _, text = line.rstrip("\n").partition(" ")
+                writer.log(LogLine(float(at), text))
+    for exit_ in engines.exits(run_dir):
+        writer.exit(Exit(exit_.at, exit_.why, exit_.restarted))
+
+
+def now() -> str:
+    """This moment, as records have it: ISO 8601 in UTC."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
