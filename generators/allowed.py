@@ -55,3 +55,6 @@ ONE_WAY = Allowed(
     frozenset({Reaction.ERROR, Reaction.SILENCE, Reaction.DELIVERY, Reaction.RESULT}), "RFC 6120 §8.2.1, §8.2.2"
 )
 """A message, a presence, an iq that is itself a reply: delivered, refused or dropped."""
+
+OUT_OF_TURN = Allowed(frozenset({*ONE_WAY.reactions, Reaction.STREAM_ERROR}), "RFC 6120 §4.9.3.12, §4.9.3.24")
+"""A nonza, which nobody answers by an id: it may come when it is not expected, or was not agreed on."""

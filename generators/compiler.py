@@ -123,7 +123,9 @@ class _Reader:
             order = Order.FREE
         particles = tuple(self.particle(p, counted) for p in group)
         if group.model == "all":
-            return Group(order, particles, 0, None)
+            every = Group(order, particles, 0, None)
+            # All or nothing: that it may be missing as a whole is said by a group around it.
+            return every if group.min_occurs else Group(Order.SEQUENCE, (every,), 0, 1)
         return Group(order, particles, group.min_occurs, group.max_occurs)
 
     def particle(self, particle: XsdElement | XsdAnyElement | XsdGroup, counted: bool) -> Particle:

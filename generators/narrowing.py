@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache, partial
 
@@ -54,7 +55,9 @@ def _kept(particle: Particle, names: Names, shape: ElementShape) -> Particle | N
             inner += _let_in(one, names - {_local(child) for child in shape.children})
         elif (kept := _kept(one, names, shape)) is not None:
             inner.append(kept)
-    return replace(particle, particles=tuple(inner)) if inner else None
+    if not inner or (not particle.least and particle.order is Order.SEQUENCE and not _named(inner) & names):
+        return None
+    return replace(particle, particles=tuple(inner))
 
 
 def _kept_choice(group: Group, names: Names, shape: ElementShape) -> Particle | None:
@@ -108,9 +111,11 @@ def _asks_for(particle: Particle, name: str) -> bool:
 def _names(particle: Particle | None) -> Names:
     if isinstance(particle, Child):
         return frozenset({_local(particle)})
-    if isinstance(particle, Group):
-        return frozenset[str]().union(*(_names(one) for one in particle.particles))
-    return frozenset()
+    return _named(particle.particles) if isinstance(particle, Group) else frozenset()
+
+
+def _named(particles: Sequence[Particle]) -> Names:
+    return frozenset[str]().union(*map(_names, particles))
 
 
 def _local(child: Child) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from generators import escape, walk
-from generators.allowed import ANSWERED, ANSWERED_OR_DELIVERED, ONE_WAY, Allowed
+from generators.allowed import ANSWERED, ANSWERED_OR_DELIVERED, ONE_WAY, OUT_OF_TURN, Allowed
 from generators.compiler import shape_of
 from generators.foreign import Writer
 from generators.narrowing import narrowed
@@ -111,7 +111,7 @@ def _plan(payload: Payload, use: Use, scene: Scene) -> _Plan:
 
 def _heads(payload: Payload, use: Use, scene: Scene) -> Iterable[_Head]:
     if use.stanza is Carrier.STREAM:
-        yield _Head(Addressee.PEER, "", "", "", "", "", ONE_WAY)
+        yield _Head(Addressee.PEER, "", "", "", "", "", OUT_OF_TURN)
         return
     name = Carrier.IQ if use.stanza is Carrier.ERROR else use.stanza
     start, end = ("", "") if use.stanza is not Carrier.ERROR else _error(payload, use)
