@@ -47,9 +47,9 @@ def _in_namespace(stanza: Stanza, namespace: str, allowed: Allowed) -> Iterator[
 
 @operator(Family.PROTOCOL, "A stanza of the namespace that servers use among themselves.", _no_stanza)
 def stanza_of_servers(_: Source, stanza: Stanza, __: Scene) -> Iterator[Change]:
-    """An error is borne, too: but for the namespace it is a stanza (§4.8.3)."""
-    reactions = frozenset({Reaction.SILENCE, Reaction.STREAM_ERROR, Reaction.ERROR})
-    allowed = Allowed(reactions, "RFC 6120 §4.8.3, §4.8.4", stream_errors=INVALID)
+    """Put right, refused or ignored: §4.8.3 calls it a stanza, §4.8.4 would have it called none."""
+    where = "RFC 6120 §4.8.3, §4.8.4"
+    allowed = Allowed(liberal(stanza, where).reactions | {Reaction.SILENCE}, where, stream_errors=INVALID)
     return _in_namespace(stanza, "jabber:server", allowed)
 
 
@@ -177,12 +177,9 @@ def stanza_before_authentication(_: Source, stanza: Stanza, __: Scene) -> Iterat
 
 @operator(Family.PROTOCOL, "A stanza before a resource is bound.", _whole, moment=Moment.AUTHENTICATED)
 def stanza_before_binding(_: Source, stanza: Stanza, __: Scene) -> Iterator[Change]:
-    """To the server and the own account it may be answered (§7.1); to others it ends the stream."""
+    """To the server and the own account it may be answered (§7.1), or not yet; to others it ends the stream."""
+    reactions = frozenset({Reaction.STREAM_ERROR})
     if for_the_server(stanza):
-        reactions = liberal(stanza, "RFC 6120 §7.1").reactions
-        if not is_request(stanza):
-            reactions |= {Reaction.SILENCE}
-    else:
-        reactions = frozenset({Reaction.STREAM_ERROR})
+        reactions = liberal(stanza, "RFC 6120 §7.1").reactions | {Reaction.SILENCE}
     conditions = INVALID | {"not-authorized"}
     return _as_it_is(stanza, Allowed(reactions, "RFC 6120 §4.3.5, §7.1", stream_errors=conditions))

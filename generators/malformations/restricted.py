@@ -48,7 +48,7 @@ def comment(source: Source, stanza: Stanza, _: Scene) -> Iterator[Change]:
 
 @operator(Family.BYTES, "A comment that is not even well-formed.", _refused)
 def broken_comment(source: Source, stanza: Stanza, _: Scene) -> Iterator[Change]:
-    return _anywhere(source, stanza, "<!-- -- -->", "<!--->-->", "<!- x ->", "<!-->")
+    return _anywhere(source, stanza, "<!-- -- -->", "<!--x--->", "<!- x ->", "<!x>", "<!>")
 
 
 @operator(Family.BYTES, "A processing instruction.", _refused)
