@@ -102,6 +102,7 @@ class CampaignFacts:
     """The campaign as a whole: `rate` in stanzas a second while sending, memory in bytes (0: nobody could tell).
 
     `memory` says that the bound was passed, `stopped` why it ended before its time; both are empty where all is well.
+    `not_seen` are the patterns of listed findings that did not show this time: that is chance, not a repair.
     """
 
     seed: int
@@ -114,11 +115,12 @@ class CampaignFacts:
     memory: str = ""
     stopped: str = ""
     replay: str = ""
+    not_seen: tuple[str, ...] = ()
 
     def to_event(self) -> dict[str, Any]:
-        return {"event": "campaign", **asdict(self)}
+        return {"event": "campaign", **asdict(self), "not_seen": list(self.not_seen)}
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Self:
         """Raises TypeError where the event is not one of ours."""
-        return cls(**event)
+        return cls(**{**event, "not_seen": tuple(event.get("not_seen", ()))})

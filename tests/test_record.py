@@ -10,6 +10,7 @@ import pytest
 
 from lab.errors import MachineError, UsageError
 from lab.record import CheckResult, Exit, Footer, Header, LogLine, Strictness, TraceEntry, Writer, read
+from lab.robustness import CampaignFacts, Found, Robust, Robustness
 from lab.verdict import Check, Expectation, Keyword, Outcome, Requirement
 
 HEADER = Header(
@@ -59,6 +60,76 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert record.log_of(record.results[0]) == (LogLine(100.2, "hello"),)
     assert record.missing == ("rfc-6120/two",)
     assert not record.damage
+
+
+FOUND = Found(
+    fingerprint="lives by nul",
+    name="lives-by-nul-0",
+    rule="lives",
+    where="the lab",
+    says="The server's process lives.",
+    expected="a process",
+    seen="signal 11",
+    sent="<iq>\x00\u202e</iq>",
+    provider="RFC 6120",
+    confirmed=2,
+    tries=3,
+    expectation=Expectation.FLAKY,
+    replay="stanzalab replay lives-by-nul-0",
+    operator="nul",
+    place="iq",
+    became="\x00",
+    trace=((100.0, "fuzzer", "sent", "<iq>\x00"),),
+)
+ROBUSTNESS = (
+    Robustness("RFC 6120", Robust.FLAKY, valid=3, malformed=4, operators=2, findings=("lives by nul",)),
+    Robustness("RFC 7590", Robust.NOT_TESTED, reason="TLS"),
+)
+CAMPAIGN = CampaignFacts(7, 60.0, 7, 0.5, memory_start=1, memory_peak=2, exits=1, not_seen=("lives by *",))
+
+
+def test_a_campaign_is_read_as_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "run.ndjson"
+    with Writer(path, HEADER) as writer:
+        writer.finding(FOUND)
+        for one in ROBUSTNESS:
+            writer.robustness(one)
+        writer.campaign(CAMPAIGN)
+    record = read(path)
+    assert record.findings == (FOUND,)
+    assert record.findings[0].flaky
+    assert record.robustness == ROBUSTNESS
+    assert record.campaign == CAMPAIGN
+    assert not record.damage
+
+
+@pytest.mark.parametrize(
+    ("event", "without", "change"),
+    [
+        (FOUND.to_event(), "trace", {}),
+        (FOUND.to_event(), "", {"expectation": "hoped"}),
+        (FOUND.to_event(), "", {"trace": [["noon", "fuzzer", "sent", "<iq/>"]]}),
+        (FOUND.to_event(), "", {"surprise": 1}),
+        (ROBUSTNESS[0].to_event(), "findings", {}),
+        (ROBUSTNESS[0].to_event(), "", {"outcome": "unsupported"}),
+        (CAMPAIGN.to_event(), "seed", {}),
+        (CAMPAIGN.to_event(), "", {"not_seen": None}),
+    ],
+)
+def test_a_broken_event_of_a_campaign_is_set_aside(
+    tmp_path: Path, event: dict[str, object], without: str, change: dict[str, object]
+) -> None:
+    path = tmp_path / "run.ndjson"
+    with Writer(path, HEADER) as writer:
+        writer.check(result())
+    broken = {key: value for key, value in event.items() if key != without} | change
+    with path.open("ab") as file:
+        file.write(json.dumps(broken).encode() + b"\n")
+    record = read(path)
+    assert len(record.damage) == 1
+    assert f"line 3: not a {event['event']} event" in record.damage[0]
+    assert (record.findings, record.robustness, record.campaign) == ((), (), None)
+    assert record.results
 
 
 def test_records_from_before_strictness_are_read() -> None:

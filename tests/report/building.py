@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from lab.record import CheckResult, Exit, Footer, Header, LogLine, Record, Strictness, TraceEntry, Writer, read
+from lab.robustness import CampaignFacts, Found, Robust, Robustness
 from lab.verdict import Check, Expectation, Keyword, Outcome, Requirement
 
 START = 1_795_000_000.0
@@ -150,6 +152,73 @@ def every_kind() -> tuple[CheckResult, ...]:
     )
 
 
+def found(
+    fingerprint: str = "answers-each-iq by valid {http://jabber.org/protocol/disco#info}query in iq get to server",
+    expectation: Expectation = Expectation.UNEXPECTED,
+    **changes: object,
+) -> Found:
+    """A finding; name, rule and the number of confirmations follow from the two unless they are given."""
+    name = re.sub(r"[^a-z0-9]+", "-", fingerprint.lower()).strip("-")[:80] + "-1a2b3c4d"
+    fields: dict[str, object] = {
+        "fingerprint": fingerprint,
+        "name": name,
+        "rule": re.split(r"[ =]", fingerprint)[0],
+        "where": "RFC 6120 §8.2.3",
+        "says": "A request is answered by a result or an error.",
+        "expected": "a result, or an error",
+        "seen": "nothing came, while a sentinel behind it was answered",
+        "sent": "<iq type='get' id='f1' to='lab.example'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>",
+        "provider": "XEP-0030",
+        "confirmed": 1 if expectation is Expectation.FLAKY else 3,
+        "tries": 3,
+        "expectation": expectation,
+        "replay": f"stanzalab replay {name} --server prosody:13.0",
+        "shrunk": True,
+        "trace": tuple((e.at, e.session, e.direction, e.text) for e in traffic()),
+    }
+    return Found(**(fields | changes))  # type: ignore[arg-type]
+
+
+NEW = found()
+LISTED = found(
+    "reply-is-right=condition by attribute-renamed {vcard-temp}vCard in iq set to account at vCard/@xmlns",
+    Expectation.KNOWN,
+    provider="XEP-0163",
+    rule="reply-is-right",
+    where="RFC 6120 §8.1, §8.3",
+    says="A reply bears id and sender, an error type and condition.",
+    sent="<iq type='set' id='f2'><vCard xmlns='vcard-temp'\u200b/></iq>\n<presence/>",
+    operator="attribute-renamed",
+    place="vCard/@xmlns",
+    was="xmlns='vcard-temp'",
+    became="xmlns='vcard-temp'\u200b",
+    seen="<iq type='error' id='f2'><error type='modify'/></iq>",
+    known_reason="https://issues.example/77: errors without a condition until 14.0",
+)
+FLAKY = found("answers-the-sentinel by a sequence of stanzas", Expectation.FLAKY, shrunk=False, provider="XEP-0115")
+FINDINGS = (LISTED, FLAKY, NEW)
+CAMPAIGN = CampaignFacts(
+    seed=2021,
+    seconds=60.0,
+    sent=31_204,
+    rate=612.4,
+    memory_start=45_000_000,
+    memory_peak=61_500_000,
+    exits=1,
+    replay="stanzalab fuzz --server prosody:13.0",
+    not_seen=("lives by *",),
+)
+ROBUSTNESS = (
+    Robustness("RFC 6120", Robust.PASS, valid=600, malformed=634, payloads=4, operators=48, unconfirmed=2),
+    Robustness("RFC 7590", Robust.NOT_TESTED, reason="Its subject is TLS, which no stanza touches."),
+    Robustness("XEP-0030", Robust.FAIL, valid=9_000, malformed=6_000, findings=(NEW.fingerprint,)),
+    Robustness("XEP-0115", Robust.FLAKY, valid=10, malformed=2, findings=(FLAKY.fingerprint,)),
+    Robustness("XEP-0163", Robust.FAIL, valid=8_000, malformed=6_958, findings=(LISTED.fingerprint,)),
+    Robustness("XEP-0368", Robust.NOT_TESTED, reason="Its subject is TLS, which no stanza touches."),
+)
+FUZZED: dict[str, object] = {"findings": FINDINGS, "robustness": ROBUSTNESS, "campaign": CAMPAIGN}
+"""For `write` and `record`: a campaign with a finding of each expectation."""
+
 KNOWN_CHECKS = {
     "RFC 6120": 4,
     "RFC 7590": 1,
@@ -197,6 +266,9 @@ def write(
     *,
     log: tuple[LogLine, ...] = (),
     exits: tuple[Exit, ...] = (),
+    findings: tuple[Found, ...] = (),
+    robustness: tuple[Robustness, ...] = (),
+    campaign: CampaignFacts | None = None,
     finished: bool = True,
     **changes: object,
 ) -> Path:
@@ -206,6 +278,12 @@ def write(
             writer.log(line)
         for one in results:
             writer.check(one)
+        for one_found in findings:
+            writer.finding(one_found)
+        for provider in robustness:
+            writer.robustness(provider)
+        if campaign:
+            writer.campaign(campaign)
         for gone in exits:
             writer.exit(gone)
         if finished:

@@ -27,6 +27,7 @@ def events(tmp_path: Path) -> dict[str, dict[str, Any]]:
         building.every_kind(),
         log=(LogLine(building.START, building.HOSTILE),),
         exits=(Exit(building.START, "signal 11", restarted=True),),
+        **building.FUZZED,  # type: ignore[arg-type]
     )
     lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     for line in lines:
@@ -62,6 +63,20 @@ def test_every_event_of_the_writer_is_valid(events: dict[str, dict[str, Any]]) -
         ("check", "trace", [[1.0, "alice", "sent"]]),
         ("check", "strictness", [{"element": "a", "message": "b"}]),
         ("check", "strictness", [{"element": "a", "message": "b", "seen": "c", "count": 0}]),
+        ("robustness", "outcome", "unsupported"),
+        ("robustness", "provider", "ping"),
+        ("robustness", "valid", -1),
+        ("robustness", "findings", "one"),
+        ("robustness", "surprise", 1),
+        ("finding", "fingerprint", ""),
+        ("finding", "expectation", "fixed"),
+        ("finding", "confirmed", 1.5),
+        ("finding", "trace", [[1.0, "alice", "sideways", "<iq/>"]]),
+        ("finding", "shrunk", "a little"),
+        ("campaign", "rate", "fast"),
+        ("campaign", "sent", -1),
+        ("campaign", "stopped", None),
+        ("campaign", "not_seen", "lives"),
         ("log", "at", "noon"),
         ("exit", "restarted", "perhaps"),
         ("footer", "counts", {"green": 1}),
@@ -74,7 +89,7 @@ def test_wrong_events_are_refused(events: dict[str, dict[str, Any]], event: str,
     assert not VALIDATOR.is_valid(broken)
 
 
-@pytest.mark.parametrize("event", ["header", "check", "log", "exit", "footer"])
+@pytest.mark.parametrize("event", SCHEMA["properties"]["event"]["enum"])
 def test_events_without_their_fields_are_refused(events: dict[str, dict[str, Any]], event: str) -> None:
     required = SCHEMA["$defs"][event]["required"]
     for field in required:
@@ -93,3 +108,5 @@ def test_the_example_of_the_docs_is_valid_and_readable(tmp_path: Path) -> None:
     assert read.finished
     assert not read.damage
     assert not read.missing
+    assert read.campaign
+    assert [one.findings for one in read.robustness] == [tuple(one.fingerprint for one in read.findings)]
