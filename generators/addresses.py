@@ -82,9 +82,9 @@ class Addresses:
         self.scene = scene
         named = [address for values in scene.addresses.values() for address in values if address]
         self._named = [*named, scene.own_bare, scene.own, scene.domain]
-        self.lists: dict[str, tuple[str, ...]] = {}
+        self.lists: dict[object, tuple[str, ...]] = {}
 
-    def make(self, key: str, value: Value) -> tuple[str, ...]:
+    def make(self, key: object, value: Value) -> tuple[str, ...]:
         """The addresses for a value, the scene's first one first, kept in `lists` by `key`."""
         found = self.lists[key] = tuple(map(anywhere, self._fitting(value)))
         return found

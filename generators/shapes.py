@@ -156,14 +156,15 @@ def _weight(shape: ElementShape, above: tuple[ElementShape, ...]) -> float:
 
 
 def _particle_weight(particle: Particle, above: tuple[ElementShape, ...]) -> float:
-    if particle.least == 0:
-        return 0
+    if isinstance(particle, Group) and particle.order is Order.FREE:
+        return max(particle.least, sum(_particle_weight(inner, above) for inner in particle.particles))
+    return particle.least * _once(particle, above) if particle.least else 0
+
+
+def _once(particle: Particle, above: tuple[ElementShape, ...]) -> float:
     if isinstance(particle, Wildcard):
-        return particle.least
+        return 1
     if isinstance(particle, Child):
-        return particle.least * _weight(particle.shape, above)
-    if not particle.particles:
-        return 0
-    if particle.order is Order.CHOICE:
-        return particle.least * min(_particle_weight(inner, above) for inner in particle.particles)
-    return particle.least * sum(_particle_weight(inner, above) for inner in particle.particles)
+        return _weight(particle.shape, above)
+    inner = [_particle_weight(one, above) for one in particle.particles]
+    return min(inner, default=0) if particle.order is Order.CHOICE else sum(inner)

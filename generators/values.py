@@ -113,7 +113,7 @@ def _list(value: Value, draw: Draw) -> Draw:
 
 
 def _address(value: Value) -> Draw:
-    key = value.meaning if value.plain else value.place
+    key: object = value.meaning if value.plain else object()  # two local elements may have the same place
 
     def address(ask: Ask, addresses: Addresses) -> str:
         known = addresses.lists.get(key) or addresses.make(key, value)

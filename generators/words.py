@@ -131,6 +131,8 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "timeZone": ("Z", "+00:00", "-00:00", "+14:00", "-12:00", "+05:45", "-06:00"),
     "legacyDateTime": ("19700101T00:00:00", "20161231T23:59:60", "00010101T00:00:00", "99991231T23:59:59"),
     "base64": (*_BASE64, "YW\nJj", " YWJj ", "YW Jj"),
+    "digest": ("", "AA==", "2jmj7l5rSw0yVb/vlWAYkK/YBwk=", "////", "A" * 88),
+    "fingerprint": ("00", "02:1A:CC:54:27:AB:EB:9C:53:3F:3E:4B:65:2E:7D:46:3F:54:42:CD", "ff:Ff", " 00:01 ", "0a\n"),
     "saslData": ("=", *_BASE64),
     "hex": ("", "0", "00", "da39a3ee5e6b4b0d3255bfef95601890afd80709", "DEADBEEF", "f" * 64, "aB"),
     "uri": (
