@@ -95,7 +95,8 @@ def duplicated_attribute(source: Source, stanza: Stanza, _: Scene) -> Iterator[C
     attribute = _attribute(source, stanza)
     if attribute is not None:
         whole = stanza.xml[attribute.start : attribute.end]
-        other = pick(source, (whole, f"{attribute.name}=''", f"{attribute.name}='x'"))
+        values = (whole,) if attribute.declares else (whole, f"{attribute.name}=''", f"{attribute.name}='x'")
+        other = pick(source, values)
         yield spliced(stanza, attribute.start, attribute.start, f"{other} ", attribute.place, NOT_WELL_FORMED)
 
 

@@ -8,9 +8,10 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
@@ -118,8 +119,7 @@ def test_what_the_operators_say_is_what_another_reader_finds(operator: Operator)
             with pytest.raises(PeerViolation, match="text between stanzas"):
                 events(malformed)
         elif malformed.allowed == BAD_NAMESPACES:
-            with pytest.raises(etree.XMLSyntaxError):
-                etree.fromstring(HEADER + malformed.data + FOOTER)
+            assert _libxml2_complains(malformed.data)
         elif malformed.allowed.ends_stream or malformed.allowed == STREAM_ENDED:
             with pytest.raises(PeerViolation):
                 events(malformed)
@@ -127,6 +127,17 @@ def test_what_the_operators_say_is_what_another_reader_finds(operator: Operator)
             _breaks_a_schema(malformed)
         else:
             assert len(received(malformed)) == (2 if operator.name == "repeated-id" else 1)
+
+
+def _libxml2_complains(data: bytes) -> bool:
+    """Of a namespace, or of all: after some warnings lxml forgets to raise what libxml2 has found."""
+    parser = etree.XMLParser()
+    try:
+        etree.fromstring(HEADER + data + FOOTER, parser)
+    except etree.XMLSyntaxError:
+        return True
+    log = cast("Iterable[etree._LogEntry]", parser.error_log)
+    return any(e.level >= etree.ErrorLevels.ERROR and "absolute" not in e.message for e in log)
 
 
 def _is_the_same(malformed: Malformed) -> None:
