@@ -46,6 +46,7 @@ test: $(VENV)/installed-dev
 	$(VENV)/bin/pytest -n 2 $(TESTS)
 
 bench: $(VENV)/installed
+	@$(VENV)/bin/python bench/generation.py
 	@$(VENV)/bin/python bench/round_trips.py
 	@$(VENV)/bin/python bench/lab_run.py
 
