@@ -151,11 +151,12 @@ def half_a_qualified_name(source: Source, stanza: Stanza, _: Scene) -> Iterator[
 
 @operator(Family.BYTES, "A value without quotes.", _refused)
 def unquoted_value(source: Source, stanza: Stanza, _: Scene) -> Iterator[Change]:
+    """Not of a value that holds a quote: see `mismatched_quotes`."""
     attribute = _attribute(source, stanza)
-    if attribute is None:
+    value = stanza.xml[attribute.value_start : attribute.value_end] if attribute else "'"
+    if attribute is None or "'" in value or '"' in value:
         yield from _in_tag(source, stanza, "id=1")
     else:
-        value = stanza.xml[attribute.value_start : attribute.value_end]
         start, end = attribute.value_start - 1, attribute.value_end + 1
         yield spliced(stanza, start, end, value, attribute.place, NOT_WELL_FORMED)
 
