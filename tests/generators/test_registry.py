@@ -151,3 +151,17 @@ def test_choices_written_down_are_those_that_were_made() -> None:
         recorded.choices.clear()
         generator.draw(recorded, "a")
         assert recorded.choices == source.choices
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_all_that_a_schema_names_is_drawn_sooner_or_later(provider: str) -> None:
+    """Each attribute and each child, of every payload of the provider."""
+    for payload in payloads.of_provider(provider):
+        shape, source = shape_of(payload.element), RandomSource(7)
+        missing = {attribute.name for attribute in shape.attributes} | {child.name for child in shape.children}
+        for _ in range(4000):
+            if not missing:
+                break
+            root = on_stream(walk.draw(shape, source, SCENE))
+            missing -= {str(name) for name in root.keys()} | {str(child.tag) for child in root}  # noqa: SIM118 - lxml
+        assert not missing, payload.element
