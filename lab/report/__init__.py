@@ -16,6 +16,7 @@ from lab.record import CheckResult, Record
 from lab.report import detail, junit, page, summary
 from lab.report import terminal as on_terminal
 from lab.report.judgement import judge
+from lab.robustness import Found
 
 __all__ = ["Written", "find", "load", "show", "terminal", "write_all"]
 
@@ -57,12 +58,12 @@ def terminal(record: Record, console: Console) -> None:
     on_terminal.rendered(judge(record), console)
 
 
-def find(record: Record, check: str) -> CheckResult:
-    """The result of one check. Raises UsageError with the nearest names."""
-    return judge(record).find(check)
+def find(record: Record, name: str) -> CheckResult | Found:
+    """The result of one check, or one finding. Raises UsageError with the nearest names."""
+    return judge(record).find(name)
 
 
-def show(record: Record, check: str, console: Console) -> None:
-    """Print all that the record has of one check. Raises UsageError with the nearest names."""
+def show(record: Record, name: str, console: Console) -> None:
+    """Print all that the record has of one check or one finding. Raises UsageError with the nearest names."""
     judgement = judge(record)
-    detail.rendered(judgement, judgement.find(check), console)
+    detail.rendered(judgement, judgement.find(name), console)

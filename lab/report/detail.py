@@ -1,22 +1,31 @@
-"""One check in full on a terminal: requirement, expected and seen, the trace, the subject's own log."""
+"""One check or one finding in full on a terminal: what is asked, expected and seen, trace, the subject's own log."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from lab.record import CheckResult
-from lab.report import stanzas, words
+from lab.record import CheckResult, TraceEntry
+from lab.report import findings, stanzas, words
+from lab.report.blocks import pairs, replay, sign
 from lab.report.judgement import Judgement
-from lab.report.terminal import sign
 from lab.report.visible import pieces, plain
+from lab.robustness import Found
 
 ARROWS = {"sent": ("→", "cyan"), "received": ("←", "green"), "note": ("·", "dim")}
 
 
-def rendered(judgement: Judgement, result: CheckResult, console: Console) -> None:
-    """Print all that the record has of a check."""
+def rendered(judgement: Judgement, shown: CheckResult | Found, console: Console) -> None:
+    """Print all that the record has of a check or a finding."""
+    if isinstance(shown, Found):
+        _finding(shown, console)
+    else:
+        _check(judgement, shown, console)
+
+
+def _check(judgement: Judgement, result: CheckResult, console: Console) -> None:
     requirement = result.check.requirement
     section = requirement.sections[0] if requirement.sections else ""
     console.print(Text.assemble(sign(result.outcome), "  ", (result.check.name, "bold"), f"  ({result.expectation})"))
@@ -30,17 +39,39 @@ def rendered(judgement: Judgement, result: CheckResult, console: Console) -> Non
         "listed": result.known_reason,
         "took": words.lasted(result.duration),
     }
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
-    for label, said in facts.items():
-        if said:
-            grid.add_row(label, Text(plain(said, lines=True)))
-    console.print(grid)
-    console.print(Text.assemble(("replay     ", "dim"), plain(judgement.replay(result.check.name))), soft_wrap=True)
+    pairs(facts, console, indent=0, width=9)
+    replay(judgement.replay(result.check.name), console, indent=0, width=9)
     _strictness(result, console)
-    _trace(result, console)
+    _trace(result.trace, result.started, console)
     _log(judgement, result, console)
+
+
+def _finding(found: Found, console: Console) -> None:
+    provider, section = words.place(found.where)
+    console.print(findings.head(found))
+    facts = {
+        "rule": f"{found.rule}: {found.says}",
+        "stands in": found.where,
+        "read": words.link(provider, section) if provider else "",
+        "shown": findings.confirmed(found),
+        "operator": found.operator,
+        "place": found.place,
+        "expected": found.expected,
+        "seen": found.seen,
+        "listed": found.known_reason,
+        "name": found.name,
+    }
+    pairs(facts, console, indent=0, width=9)
+    replay(found.replay, console, indent=0, width=9)
+    texts = {"What is sent": found.sent}
+    if found.operator:
+        texts |= {"What was": found.was, "What became of it": found.became}
+    for title, text in texts.items():
+        console.print(Text(f"\n{title}", style="bold"))
+        for line in text.split("\n"):
+            console.print(Text("    ").append_text(_visible(line) if text else Text("nothing")), soft_wrap=True)
+    trace = tuple(TraceEntry(*entry) for entry in found.trace)
+    _trace(trace, trace[0].at if trace else 0.0, console)
 
 
 def _strictness(result: CheckResult, console: Console) -> None:
@@ -54,23 +85,29 @@ def _strictness(result: CheckResult, console: Console) -> None:
         console.print(Text(f"    {plain(one.seen)}"), soft_wrap=True)
 
 
-def _trace(result: CheckResult, console: Console) -> None:
+def _trace(trace: Iterable[TraceEntry], started: float, console: Console) -> None:
     console.print(Text("\nTrace", style="bold"))
-    found = stanzas.items(result.trace)
+    found = stanzas.items(trace)
     if not found:
         console.print(Text("nothing went over the wire", style="dim"))
     for item in found:
         arrow, style = ARROWS.get(item.direction, ARROWS["note"])
-        after = f"{(item.at - result.started) * 1000:.0f} ms"
+        after = f"{(item.at - started) * 1000:.0f} ms"
         head = Text.assemble((f"{arrow} {plain(item.session)}", style), (f"  {item.direction}, {after}", "dim"))
         if not item.whole:
             head.append("  not well-formed, as it is", style="yellow")
         console.print(head)
-        for line in stanzas.lines(item):
-            text = Text("    " + "  " * line.depth)
-            for piece in pieces(line.text, spaces=True):
-                text.append(piece.text, style="reverse" if piece.mark else "")
-            console.print(text, soft_wrap=True)
+        for part in stanzas.lines(item):
+            laid = Text("    " + "  " * part.depth)
+            console.print(laid.append_text(_visible(part.text)), soft_wrap=True)
+
+
+def _visible(text: str) -> Text:
+    """What cannot be seen, or would be overlooked, in reverse."""
+    shown = Text()
+    for piece in pieces(text, spaces=True):
+        shown.append(piece.text, style="reverse" if piece.mark else "")
+    return shown
 
 
 def _log(judgement: Judgement, result: CheckResult, console: Console) -> None:

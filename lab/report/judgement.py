@@ -14,13 +14,17 @@ from functools import cached_property
 
 from lab.errors import UsageError
 from lab.record import CheckResult, Record
-from lab.report import strictness
+from lab.report import robustness, strictness
+from lab.report.robustness import RowRobustness
+from lab.robustness import Found
 from lab.rows import RowOutcome, RowResult, judge_row
 from lab.verdict import Check, Expectation, Outcome, slug
 from schemas import suites
 from schemas.suites import Category, Combine, Level, Mark, Role, Row, Suite
 
 MET = {RowOutcome.PASS, RowOutcome.NON_STRICT}
+FINDING = "robustness/"
+"""Stands before a finding's name where checks have names too."""
 
 
 class Claim(StrEnum):
@@ -78,8 +82,59 @@ class Judgement:
 
     @cached_property
     def unexpected(self) -> tuple[CheckResult, ...]:
-        """What turns the run red: bad and on no list, or on a list and passing."""
+        """The checks that turn the run red: bad and on no list, or on a list and passing."""
         return tuple(r for r in self.results if r.expectation in {Expectation.UNEXPECTED, Expectation.FIXED})
+
+    @cached_property
+    def findings(self) -> tuple[Found, ...]:
+        """What fuzzing found; what is on no list first."""
+        return robustness.ordered(self.record.findings)
+
+    @cached_property
+    def unexpected_findings(self) -> tuple[Found, ...]:
+        """The findings that turn the run red."""
+        return tuple(found for found in self.findings if found.expectation is Expectation.UNEXPECTED)
+
+    @property
+    def red(self) -> bool:
+        """Whether something is not as expected, a campaign's bound of memory included."""
+        campaign = self.record.campaign
+        return bool(self.unexpected or self.unexpected_findings or (campaign and campaign.memory))
+
+    @property
+    def whole(self) -> bool:
+        """Whether all was done that was to be done, and that was something."""
+        campaign = self.record.campaign
+        sent = campaign is not None and campaign.sent > 0
+        return self.record.finished and not (campaign and campaign.stopped) and bool(self.results or sent)
+
+    @property
+    def fuzzed(self) -> bool:
+        """Whether there was a campaign, as far as it came."""
+        return bool(self.record.campaign or self.record.robustness or self.record.findings)
+
+    @property
+    def only_fuzzed(self) -> bool:
+        """Whether there was a campaign and nothing else: no check was asked for."""
+        return self.fuzzed and not self.results and not self.record.header.selected
+
+    @property
+    def unfinished(self) -> str:
+        """What is to be said of a run that did not finish; empty where it did."""
+        if self.record.finished:
+            return ""
+        if self.only_fuzzed:
+            return "the campaign was interrupted; what was found by then is here"
+        return f"{len(self.record.missing)} of {len(self.record.header.selected)} checks have no result"
+
+    def robust(self, row: RowResult) -> RowRobustness:
+        """What the campaign says of a row; it has no part in the row's outcome."""
+        return robustness.of_providers((p.provider for p in row.providers), self.record)
+
+    @cached_property
+    def not_fuzzed(self) -> dict[str, tuple[str, ...]]:
+        """Reason -> the providers that the campaign, for that reason, sent nothing for."""
+        return robustness.untried(self.record)
 
     def of(self, kind: Outcome | Expectation) -> tuple[CheckResult, ...]:
         """The results of one outcome or one expectation."""
@@ -116,7 +171,8 @@ class Judgement:
         if self.record.footer:
             return self.record.footer.duration
         ends = [r.started + r.duration for r in self.results]
-        return max(ends) - min(r.started for r in self.results) if ends else 0.0
+        checking = max(ends) - min(r.started for r in self.results) if ends else 0.0
+        return checking + (self.record.campaign.seconds if self.record.campaign else 0.0)
 
     def tally(self, level: Level) -> Tally:
         """How the required rows of a level stand."""
@@ -138,16 +194,26 @@ class Judgement:
         """The command that runs one check alone again."""
         return f"{self.record.header.replay} CHECK={check}"
 
-    def find(self, check: str) -> CheckResult:
-        """The result of a check. Raises UsageError with the nearest names."""
+    def find(self, name: str) -> CheckResult | Found:
+        """The result of a check; or a finding, by its name, the beginning of it, or its fingerprint.
+
+        Raises UsageError with the nearest names.
+        """
         for result in self.results:
-            if result.check.name == check:
+            if result.check.name == name:
                 return result
-        if check in self.record.missing:
-            raise UsageError(f"{check} was selected, but the run ended before it did")
-        close = difflib.get_close_matches(check, [r.check.name for r in self.results], n=4, cutoff=0.4)
+        if name in self.record.missing:
+            raise UsageError(f"{name} was selected, but the run ended before it did")
+        finding = name.removeprefix(FINDING)
+        exact = [found for found in self.findings if finding in (found.name, found.fingerprint)]
+        begun = exact or [found for found in self.findings if finding and found.name.startswith(finding)]
+        if len(begun) == 1:
+            return begun[0]
+        names = [r.check.name for r in self.results] + [found.name for found in self.findings]
+        close = [found.name for found in begun[:4]] or difflib.get_close_matches(name, names, n=4, cutoff=0.4)
         hint = f"did you mean {', '.join(close)}?" if close else "the report lists the checks of the run"
-        raise UsageError(f"{self.record.path} has no check {check!r}", hint=hint)
+        what = "more than one finding that begins with" if begun else "no check and no finding"
+        raise UsageError(f"{self.record.path} has {what} {name!r}", hint=hint)
 
 
 def judge(record: Record) -> Judgement:
@@ -163,11 +229,15 @@ def judge(record: Record) -> Judgement:
 
 
 def _meant(row: Row, record: Record) -> bool:
-    """Whether the run was about this row: asked for by name, or (nothing being asked for) one of its checks was."""
+    """Whether the run was about this row: asked for by name, or (nothing being asked for) one of its checks was,
+    or it was fuzzed with one of its providers."""
     if record.header.rows:
         return bool({row.id, row.category} & set(record.header.rows))
     names = {*record.header.selected, *(r.check.name for r in record.results)}
     selected = {name.partition("/")[0] for name in names}
+    selected |= {slug(one.provider) for one in record.robustness} | {
+        slug(found.provider) for found in record.findings
+    }
     return any(slug(provider.id) in selected for provider in row.listed)
 
 

@@ -14,27 +14,15 @@ from rich.table import Table
 from rich.text import Text
 
 from lab.record import CheckResult
-from lab.report import words
+from lab.report import findings, words
+from lab.report.blocks import ANSWER, IN_BRIEF, IN_FULL, in_a_line, listed, pairs, replay, sign
 from lab.report.judgement import Claim, Judgement, counts_of
 from lab.report.visible import cut, plain, tail
-from lab.rows import RowOutcome, RowResult
+from lab.rows import RowResult
 from lab.verdict import Expectation, Outcome
 from schemas.suites import Level, Mark
 
-IN_FULL = 12  # failures that are shown with all they have
-IN_BRIEF = 60  # then a line each, up to this many
-ANSWER = 400  # characters of expected and seen
-
-STYLES: dict[str, str] = {
-    Outcome.PASS: "green",
-    Outcome.NON_STRICT: "yellow",
-    Outcome.FAIL: "bold red",
-    Outcome.CRASH: "bold red",
-    Outcome.ERROR: "bold magenta",
-    Outcome.UNSUPPORTED: "blue",
-    Outcome.IMPOSSIBLE: "dim",
-    RowOutcome.NOT_TESTED: "dim",
-}
+WIDE = 100  # columns from which a row's columns need not stand close to each other
 
 
 def rendered(judgement: Judgement, console: Console) -> None:
@@ -42,13 +30,9 @@ def rendered(judgement: Judgement, console: Console) -> None:
     _head(judgement, console)
     _rows(judgement, console)
     _failures(judgement, console)
+    findings.rendered(judgement, console)
     _smaller(judgement, console)
     _total(judgement, console)
-
-
-def sign(outcome: Outcome | RowOutcome) -> Text:
-    """`✗ fail`, in its colour."""
-    return Text(f"{words.SIGNS[outcome]} {outcome}", style=STYLES[outcome])
 
 
 def _head(judgement: Judgement, console: Console) -> None:
@@ -62,21 +46,21 @@ def _head(judgement: Judgement, console: Console) -> None:
 
 
 def _unfinished(judgement: Judgement, console: Console) -> None:
-    record = judgement.record
-    if not record.finished:
-        missing = f"{len(record.missing)} of {len(record.header.selected)} checks have no result"
-        console.print(Text(f"\n!! THE RUN DID NOT FINISH: {missing}.", style="bold white on red"))
+    if judgement.unfinished:
+        console.print(Text(f"\n!! THE RUN DID NOT FINISH: {judgement.unfinished}.", style="bold white on red"))
 
 
 def _rows(judgement: Judgement, console: Console) -> None:
+    close = judgement.fuzzed and console.width < WIDE
     for category, rows in judgement.categories:
-        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, expand=True, header_style="dim")
+        table = Table(box=None, padding=(0, 1 if close else 2, 0, 0), pad_edge=False, expand=True, header_style="dim")
         table.add_column(Text(category.title, style="bold not dim"), ratio=1, overflow="fold")
-        table.add_column("core", no_wrap=True)
-        table.add_column("adv.", no_wrap=True)
-        table.add_column("claimed", no_wrap=True)
-        table.add_column("measured", no_wrap=True)
-        table.add_column("passed", justify="right", no_wrap=True)
+        for column in ("core", "adv.", "claimed", "measured"):
+            table.add_column(column, no_wrap=True)
+        if not judgement.only_fuzzed:
+            table.add_column("passed", justify="right", no_wrap=True)
+        if judgement.fuzzed:
+            table.add_column("robust", no_wrap=True)
         for row in rows:
             table.add_row(*_row(judgement, row))
         console.print()
@@ -87,13 +71,6 @@ def _rows(judgement: Judgement, console: Console) -> None:
 
 
 def _row(judgement: Judgement, row: RowResult) -> Iterable[Text]:
-    counts = counts_of(row)
-    executed = sum(n for outcome, n in counts.items() if outcome.executed)
-    passed = Text(f"{counts[Outcome.PASS]}/{executed}")
-    if counts[Outcome.NON_STRICT]:
-        passed.append(f"\n{counts[Outcome.NON_STRICT]} non-strict", style="yellow")
-    if row.partial:
-        passed.append(f"\nof {sum(p.known for p in row.providers)} checks", style="dim")
     claim = judgement.claim(row)
     yield Text.assemble(row.row.feature, "\n", (row.row.id, "dim"))
     for level in Level:
@@ -101,7 +78,21 @@ def _row(judgement: Judgement, row: RowResult) -> Iterable[Text]:
         yield Text(words.MARKS[row.marks[level]], style="" if required else "dim")
     yield Text(claim, style="dim" if claim is Claim.UNKNOWN else "")
     yield _measured(row)
-    yield passed
+    if not judgement.only_fuzzed:
+        yield _passed(row)
+    if judgement.fuzzed:
+        yield findings.of_row(judgement.robust(row))
+
+
+def _passed(row: RowResult) -> Text:
+    counts = counts_of(row)
+    executed = sum(n for outcome, n in counts.items() if outcome.executed)
+    passed = Text(f"{counts[Outcome.PASS]}/{executed}")
+    if counts[Outcome.NON_STRICT]:
+        passed.append(f"\n{counts[Outcome.NON_STRICT]} non-strict", style="yellow")
+    if row.partial:
+        passed.append(f"\nof {sum(p.known for p in row.providers)} checks", style="dim")
+    return passed
 
 
 def _measured(row: RowResult) -> Text:
@@ -137,27 +128,18 @@ def _failure(judgement: Judgement, result: CheckResult, console: Console) -> Non
     console.print(name)
     says = Text.assemble((f"{words.where(requirement)} {requirement.keyword}: ", "dim"), plain(requirement.says))
     console.print(Padding(says, (0, 0, 0, 2)))
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(style="dim", width=8)
-    grid.add_column(overflow="fold")
     lines = {
         "expected": cut(result.expected, ANSWER),
         "seen": cut(result.seen, ANSWER),
         "reason": tail(result.reason, ANSWER),
         "listed": cut(result.known_reason, ANSWER),
     }
-    for label, said in lines.items():
-        if said:
-            grid.add_row(label, Text(plain(said, lines=True)))
-    console.print(Padding(grid, (0, 0, 0, 2)))
-    # Unwrapped, so that it can be copied whole from a narrow terminal and from a log.
-    console.print(Text.assemble(("  replay    ", "dim"), plain(judgement.replay(result.check.name))), soft_wrap=True)
+    pairs(lines, console)
+    replay(judgement.replay(result.check.name), console)
 
 
 def _brief(result: CheckResult, said: str, console: Console) -> None:
-    line = Text.assemble("  ", sign(result.outcome), "  ", result.check.name, "  ", (plain(cut(said, 200)), "dim"))
-    line.truncate(console.width, overflow="ellipsis")
-    console.print(line, no_wrap=True)
+    in_a_line(sign(result.outcome), result.check.name, said, console)
 
 
 def _smaller(judgement: Judgement, console: Console) -> None:
@@ -166,13 +148,14 @@ def _smaller(judgement: Judgement, console: Console) -> None:
     _group("Not strict (a SHOULD was missed)", judgement.of(Outcome.NON_STRICT), console)
     _group("Fixed: listed as failing, but passing; mend the list", judgement.of(Expectation.FIXED), console)
     _group("Flaky", judgement.of(Expectation.FLAKY), console)
-    _list("Selected, but without a result", record.missing, console)
+    listed("Selected, but without a result", record.missing, console)
     said = (f"{n} {'check' if n == 1 else 'checks'}: {why}" for why, n in _reasons(judgement))
-    _list("Impossible in this set-up", tuple(said), console)
+    listed("Impossible in this set-up", tuple(said), console)
     _strictness(judgement, console)
+    findings.smaller(judgement, console)
     exits = (f"{e.why}{' (restarted)' if e.restarted else ''}" for e in record.exits)
-    _list("The subject exited", tuple(exits), console)
-    _list("Damaged lines of the record", record.damage, console)
+    listed("The subject exited", tuple(exits), console)
+    listed("Damaged lines of the record", record.damage, console)
 
 
 def _strictness(judgement: Judgement, console: Console) -> None:
@@ -203,28 +186,35 @@ def _group(title: str, results: tuple[CheckResult, ...], console: Console) -> No
             console.print(Text(f"  … and {len(results) - IN_BRIEF} more", style="dim"))
 
 
-def _list(title: str, lines: tuple[str, ...], console: Console) -> None:
-    if lines:
-        console.print(Text(f"\n{title}: {len(lines)}", style="bold"))
-        for line in lines[:IN_FULL]:
-            console.print(Padding(Text(plain(cut(line, ANSWER)), overflow="fold"), (0, 0, 0, 2)))
-        if len(lines) > IN_FULL:
-            console.print(Text(f"  … and {len(lines) - IN_FULL} more", style="dim"))
-
-
 def _total(judgement: Judgement, console: Console) -> None:
-    record = judgement.record
     console.print()
     for level in Level:
         tally = judgement.tally(level)
-        if tally.required:
+        if tally.required and not judgement.only_fuzzed:
             said = f"{level.capitalize()}: {tally.met} of {tally.required} required rows met"
             console.print(Text(said, style="green" if tally.met == tally.required else "red"))
     _unfinished(judgement, console)
-    counts = ", ".join(f"{n} {outcome}" for outcome, n in judgement.counts.items()) or "nothing was run"
-    unexpected = len(judgement.unexpected)
-    good = record.finished and not unexpected and judgement.results
-    verdict = "all as expected" if good else f"{unexpected} unexpected" if unexpected else "not all was run"
-    checks = "1 check" if len(judgement.results) == 1 else f"{len(judgement.results)} checks"
-    line = f"{checks} in {words.lasted(judgement.duration)}: {counts}; {verdict}"
-    console.print(Text(line, style="bold green" if good else "bold red"))
+    good = judgement.whole and not judgement.red
+    console.print(Text(_total_line(judgement), style="bold green" if good else "bold red"))
+
+
+def _total_line(judgement: Judgement) -> str:
+    """How many checks and stanzas, in what time; the outcomes; what is unexpected; the findings."""
+    campaign = judgement.record.campaign
+    tried = [] if judgement.only_fuzzed else [words.number(len(judgement.results), "check")]
+    if campaign:
+        tried.append(words.number(campaign.sent, "stanza"))
+    line = f"{' and '.join(tried) or 'a campaign'} in {words.lasted(judgement.duration)}"
+    if not judgement.only_fuzzed:
+        counts = ", ".join(f"{n} {outcome}" for outcome, n in judgement.counts.items()) or "nothing was run"
+        line += f": {counts}"
+    parts = [line]
+    if judgement.unexpected:
+        parts.append(f"{len(judgement.unexpected)} unexpected")
+    if judgement.fuzzed:
+        parts.append(findings.counted(judgement))
+    if campaign and campaign.memory:
+        parts.append("too much memory")
+    if not judgement.red:
+        parts.append("all as expected" if judgement.whole else "not all was run")
+    return "; ".join(parts)

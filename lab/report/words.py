@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from urllib.parse import quote
 
+from lab.robustness import Robust
 from lab.rows import RowOutcome
 from lab.verdict import Outcome, Requirement
 from schemas import sections
@@ -19,8 +21,9 @@ SIGNS: dict[str, str] = {
     Outcome.CRASH: "✗",
     Outcome.ERROR: "!",
     RowOutcome.NOT_TESTED: "·",
+    Robust.FLAKY: "≈",
 }
-"""By outcome of a check or of a row: both use the same words."""
+"""By outcome of a check or of a row, and by a row's robustness: all use the same words."""
 
 MEANINGS: dict[Outcome, str] = {
     Outcome.PASS: "the requirement was met",
@@ -70,5 +73,16 @@ def lasted(seconds: float) -> str:
 
 
 def number(count: int, what: str) -> str:
-    """`1 check`, `3 checks`."""
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+    """`1 check`, `3 checks`, `31,204 stanzas`."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def size(count: int) -> str:
+    """Of memory, in bytes: `45.0 MB`; a dash where nobody could tell."""
+    return f"{count / 1_000_000:.1f} MB" if count else "-"
+
+
+def place(where: str) -> tuple[str, str]:
+    """Provider and section of `RFC 6120 §8.2.3, §8.3`: the first; empty where it names no specification."""
+    found = re.match(r"((?:RFC|XEP)[ -]\d+)(?: §([\d.]*\d))?", where)
+    return (found[1], found[2] or "") if found else ("", "")
