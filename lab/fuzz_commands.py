@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -11,7 +10,6 @@ from typing import Annotated
 import typer
 
 from lab.display import CampaignDisplay
-from lab.errors import UsageError
 from lab.options import (
     DEFAULT_SERVER,
     DEFAULT_YEAR,
@@ -20,6 +18,7 @@ from lab.options import (
     CellFile,
     Corpus,
     Engine,
+    FuzzRows,
     Out,
     ProvideEngine,
     Providers,
@@ -31,17 +30,10 @@ from lab.options import (
     out,
     print_json,
     provide_engine_for,
+    seconds,
     shown,
     table,
 )
-
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)?")
-_UNITS = {"s": 1, "m": 60, "h": 3600, None: 1}
-
-FuzzRows = Annotated[
-    list[str] | None,
-    typer.Option("--row", help="Only what provides this row, or this category (repeatable): core/tls, core."),
-]
 
 
 def fuzz(
@@ -88,7 +80,7 @@ def fuzz(
         trials=trials,
         rows=tuple(row or ()),
         year=year,
-        bounds=Bounds(seconds=_seconds(for_, "--for"), stanzas=stanzas, shrink=_seconds(shrink, "--shrink")),
+        bounds=Bounds(seconds=seconds(for_, "--for"), stanzas=stanzas, shrink=seconds(shrink, "--shrink")),
         out=out_folder or new_folder(f"fuzz-{subject.name}-{subject.version}" if subject else "fuzz-attached"),
         replay=_again(server, year, row or (), provider or (), str(cell or "")),
         corpus=corpus or FOLDER,
@@ -120,14 +112,6 @@ def _again(server: str, year: int, rows: Sequence[str], providers: Sequence[str]
     for provider in providers:
         words += ["--provider", provider]
     return shlex.join(words)
-
-
-def _seconds(text: str, option: str) -> float:
-    """A duration: `90`, `60s`, `10m`, `1h`. Raises UsageError."""
-    found = _DURATION.fullmatch(text.strip())
-    if found is None:
-        raise UsageError(f"{option} {text!r} is no time", hint=f"{option} 90, {option} 60s, {option} 10m")
-    return float(found[1]) * _UNITS[found[2]]
 
 
 def _list_operators(*, as_json: bool) -> None:

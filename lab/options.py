@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 DEFAULT_YEAR = 2021
 DEFAULT_SERVER = "pyjabber"
 
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)?")
+_UNITS = {"s": 1, "m": 60, "h": 3600, None: 1}
+
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
@@ -77,6 +80,10 @@ AllowFuzz = Annotated[
 Corpus = Annotated[
     Path | None, typer.Option("--corpus", help="Where findings are kept, a folder a subject; by default corpus/.")
 ]
+FuzzRows = Annotated[
+    list[str] | None,
+    typer.Option("--row", help="Only what provides this row, or this category (repeatable): core/tls, core."),
+]
 CellFile = Annotated[
     Path | None, typer.Option("--cell", help="A cell file of a server that runs already (docs/cell.md).")
 ]
@@ -118,6 +125,14 @@ def newest_record() -> Path:
 def shown(path: Path) -> str:
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def seconds(text: str, option: str) -> float:
+    """A duration: `90`, `60s`, `10m`, `1h`. Raises UsageError."""
+    found = _DURATION.fullmatch(text.strip())
+    if found is None:
+        raise UsageError(f"{option} {text!r} is no time", hint=f"{option} 90, {option} 60s, {option} 10m")
+    return float(found[1]) * _UNITS[found[2]]
 
 
 def table(*columns: str) -> Table:

@@ -147,7 +147,8 @@ def _answer(pipe: Pipe, request: Element) -> None:
 class Casting:
     """How casts of a campaign are made: where, over what, with which services.
 
-    `over` is the transport of the fuzzers; the others use c2s. `addressees` are those that some stanza may need.
+    `over` is the transport of the fuzzers; the others use c2s. `addressees` are those that some stanza may need. With
+    `even`, sessions ask for resources of one length, so that addresses are as long on every server of one domain.
     """
 
     cell: Cell
@@ -155,6 +156,7 @@ class Casting:
     comeback: Comeback
     over: Transport = "c2s"
     addressees: frozenset[Addressee] = frozenset(Addressee)
+    even: bool = False
 
     def open(self, *, fuzzers: int = 1, log: list[Logged] | None = None) -> Cast:
         """A cast with that many fuzzers. Raises PeerError, MachineError."""
@@ -180,8 +182,9 @@ class Casting:
         return Pipe(self._connect(MOMENTS[moment], account, "fuzzer", "c2s"), log=log)
 
     def _connect(self, stage: Stage, account: Account | None, label: str, over: Transport) -> Session:
+        resource = f"r{token_hex(4)}" if self.even else None
         return self.comeback.open(
-            lambda: negotiation.connect(self.cell, stage, account=account, over=over, label=label)
+            lambda: negotiation.connect(self.cell, stage, account=account, resource=resource, over=over, label=label)
         )
 
     def _bound(self, label: str, opened: list[Session], over: Transport = "c2s") -> Session:
