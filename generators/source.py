@@ -13,9 +13,12 @@ from typing import Protocol
 
 from hypothesis import strategies as st
 
+BEGIN, END = -1, -2
+"""No choices, but said like one: between them stands a part that shrinking may take away as a whole."""
+
 
 class Source(Protocol):
-    """One question: `integer(most)` answers an integer from 0 to `most`. With `most` 0 there is no choice."""
+    """One question: `integer(most)` answers an integer from 0 to `most`. With `most` 0 or less there is no choice."""
 
     def integer(self, most: int) -> int: ...
 
@@ -34,7 +37,7 @@ class RandomSource:
         self.choices = []
 
     def integer(self, most: int) -> int:
-        if not most:
+        if most <= 0:
             return 0
         choice = int(self._random() * (most + 1))
         self.choices.append(choice)
@@ -51,7 +54,7 @@ class ReplaySource:
         self._place = 0
 
     def integer(self, most: int) -> int:
-        if not most:
+        if most <= 0:
             return 0
         place = self._place
         self._place = place + 1
@@ -60,15 +63,32 @@ class ReplaySource:
 
 
 class HypothesisSource:
-    """Asks Hypothesis, through the `draw` of a composite strategy: each choice is one of its own."""
+    """Asks Hypothesis, through the `draw` of a composite strategy: each choice is one of its own.
 
-    __slots__ = ("_draw",)
+    Parts become Hypothesis's spans. It has no public word for them but nested strategies, which a walk cannot be cut
+    into; so they are asked of the data behind `draw`, and left out where that has none: what fails shrinks less then.
+    """
+
+    __slots__ = ("_data", "_draw")
 
     def __init__(self, draw: st.DrawFn) -> None:
         self._draw = draw
+        self._data = getattr(draw, "__self__", None)
+        if not hasattr(self._data, "start_span"):
+            self._data = None
 
     def integer(self, most: int) -> int:
-        return self._draw(_integers(most)) if most else 0
+        if most > 0:
+            return self._draw(_integers(most))
+        if most < 0 and self._data is not None:
+            if most == BEGIN:
+                self._data.start_span(_PART)
+            else:
+                self._data.stop_span()
+        return 0
+
+
+_PART = 0x57A42A1AB  # a label as Hypothesis has them: any number, the same for all parts
 
 
 @cache

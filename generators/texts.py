@@ -74,25 +74,11 @@ NASTY: Mapping[str, tuple[str, ...]] = {
 }
 """By class. None is longer than a line."""
 
-RUNS: Mapping[str, str] = {
-    "run of letters": "a",
-    "run of white space": " ",
-    "run of escapes": "&",
-    "run of three-byte characters": "\u20ac",
-    "run of astral characters": "😀",
-    "run of combining marks": "\u0301",
-}
-"""What is repeated, up to LONGEST bytes as it is written."""
-
 LENGTHS = (16, 64, 255, 256, 1023, 1024, 2048)
 LONGEST = 2048
-"""Bytes: a stanza of several long texts must still be one that every server takes (RFC 6120 §13.12: 10,000)."""
+"""Bytes of a text that is one repeated: with several of them, a stanza is still one that every server takes (RFC 6120
+§13.12: 10,000)."""
 
 
 def all_texts() -> tuple[str, ...]:
     return (*PLAIN, *(text for texts in NASTY.values() for text in texts))
-
-
-def run(piece: str, size: int, written: int) -> str:
-    """A piece repeated to at most `size` bytes, where one of it is written in `written` bytes."""
-    return piece * max(1, size // written)

@@ -22,8 +22,9 @@ Escape = Callable[[str], str]
 Draw = Callable[[Ask, Addresses], str]
 
 _PLAIN_SHARE = 6  # how many times each plain text stands in the table, against once for each nasty one
-_COMPOSED = 8  # places of the table that join several texts
-_RUNS = 2  # places of it that repeat one
+_KINDS = 199  # of so many outcomes and one more, …
+_JOINED = 8  # … these join several texts
+_REPEATED = 2  # … and these, and the last, repeat one
 _SAMPLES = 40  # matches taken of each pattern
 
 
@@ -124,27 +125,23 @@ def _address(value: Value) -> Draw:
 
 @cache
 def _open(meaning: str, escape: Escape) -> Draw:
-    """Any text: mostly words of its meaning, often a nasty one, now and then several joined, rarely a long run."""
+    """Any text: mostly words of its meaning, often a nasty one, now and then several joined, rarely one repeated.
+
+    Which text is asked for right after the kind, whatever the kind: so all kinds shrink to that text alone.
+    """
     known = words.WORDS.get(meaning, ()) or texts.PLAIN
     plain = [word for word in known if len(word) < 64]
     table = tuple(map(escape, [*plain * (_PLAIN_SHARE * len(texts.PLAIN) // len(plain)), *texts.all_texts(), *known]))
-    runs = tuple(_runs(escape))
-    single, last, last_run = len(table), len(table) + _COMPOSED + _RUNS - 1, len(runs) - 1
+    last = len(table) - 1
 
     def text(ask: Ask, _: Addresses) -> str:
-        place = ask(last)
-        if place < single:
-            return table[place]
-        if place < single + _COMPOSED:
-            return "".join([table[ask(single - 1)] for _ in range(2 + ask(2))])
-        return runs[ask(last_run)]
+        kind = ask(_KINDS)
+        written = table[ask(last)]
+        if kind < _KINDS - _JOINED - _REPEATED:
+            return written
+        if kind < _KINDS - _REPEATED:
+            return written + "".join([table[ask(last)] for _ in range(1 + ask(2))])
+        size = texts.LENGTHS[ask(len(texts.LENGTHS) - 1)]
+        return written * max(1, size // max(1, len(written.encode())))
 
     return text
-
-
-def _runs(escape: Escape) -> Iterable[str]:
-    """Shorter runs first."""
-    for length in texts.LENGTHS:
-        for piece in texts.RUNS.values():
-            written = escape(piece)
-            yield texts.run(written, length, len(written.encode()))

@@ -25,7 +25,7 @@ from generators.shapes import (
     least_weight,
     weight,
 )
-from generators.source import Source
+from generators.source import BEGIN, END, Source
 from generators.stanza import Scene
 from generators.values import Ask
 from lab.errors import UsageError
@@ -40,7 +40,8 @@ XML = "http://www.w3.org/XML/1998/namespace"
 
 _TURNS = 64  # one more thing or none: so many outcomes each, and one for a burst
 _ENDLESS = 10**9
-_FEW, _BURST = 4, 28  # a burst has from 4 to 32 things
+_BURST = 40  # a burst has so many things at most
+_GO_ON = 15  # … and ends after each by one chance in so many and one
 _WILD = 3  # of those outcomes, what a wildcard has where named children stand beside it
 _ALONE = 16  # … and where none does
 _WILD_ATTRIBUTE = 63  # one element of so many has an attribute that its schema does not name
@@ -107,7 +108,9 @@ def _later(child: Child, around: str) -> Writer:
     def write(ask: Ask, addresses: Addresses, out: list[str], depth: int) -> None:
         if not made:
             made.append(writer(child.shape, around))
+        ask(BEGIN)
         made[0](ask, addresses, out, depth)
+        ask(END)
 
     return write
 
@@ -268,13 +271,31 @@ def _repeated(write: Writer, least: int, most: int | None, stop: int) -> Writer:
         for _ in range(least):
             write(ask, addresses, out, depth)
         left = room
-        while depth > 0 and left > 0 and len(out) < PIECES and (turn := ask(2 * _TURNS)) >= stop:
-            times = min(left, 1 if turn < 2 * _TURNS else _FEW + ask(_BURST))
-            left -= times
-            for _ in range(times):
-                write(ask, addresses, out, depth)
+        while depth > 0 and left > 0 and len(out) < PIECES:
+            ask(BEGIN)
+            turn = ask(2 * _TURNS)
+            if turn < stop:
+                ask(END)
+                return
+            write(ask, addresses, out, depth)
+            ask(END)
+            left -= 1
+            if turn == 2 * _TURNS:
+                left -= _burst(write, min(left, _BURST), ask, addresses, out, depth)
 
     return repeated
+
+
+def _burst(write: Writer, most: int, ask: Ask, addresses: Addresses, out: list[str], depth: int) -> int:
+    """The same again, many times perhaps; answers how many."""
+    for times in range(most):
+        ask(BEGIN)
+        if not ask(_GO_ON):
+            ask(END)
+            return times
+        write(ask, addresses, out, depth)
+        ask(END)
+    return max(0, most)
 
 
 def _free(group: Group, around: _Around) -> Writer:
@@ -294,22 +315,26 @@ def _free(group: Group, around: _Around) -> Writer:
             left[place] -= 1
         room = most_together
         while True:
+            ask(BEGIN)
             turn = ask(2 * _TURNS) if depth > 0 and room > 0 and len(out) < PIECES else 0
-            times = 1
-            if turn == 2 * _TURNS:
+            burst = turn == 2 * _TURNS
+            if burst:
                 turn = stop + ask(most_turns)
-                times = _FEW + ask(_BURST)
             place = table[turn - stop] if turn >= stop else -1
             if place < 0 or not left[place]:  # enough of it, or of everything
                 if not missing:
+                    ask(END)
                     return
                 writers[missing.pop(turn % len(missing))](ask, addresses, out, depth)
+                ask(END)
                 continue
-            times = min(times, left[place], room)
+            writers[place](ask, addresses, out, depth)
+            ask(END)
+            times = 1
+            if burst:
+                times += _burst(writers[place], min(left[place], room, _BURST) - 1, ask, addresses, out, depth)
             left[place] -= times
             room -= times
-            for _ in range(times):
-                writers[place](ask, addresses, out, depth)
 
     return free
 

@@ -46,8 +46,8 @@ class Recorded:
         self.choices: list[int] = []
 
     def integer(self, most: int) -> int:
-        if not most:
-            return 0
+        if most <= 0:
+            return self._source.integer(most)
         answer = self._source.integer(most)
         self.choices.append(answer)
         return answer
@@ -57,7 +57,7 @@ class Highest:
     """Answers the most that may be answered, always: what is drawn must end even so."""
 
     def integer(self, most: int) -> int:
-        return most
+        return max(0, most)
 
 
 class NextToHighest:
