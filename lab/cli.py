@@ -11,6 +11,7 @@ import typer
 from rich.text import Text
 
 from lab import __version__
+from lab.compare_commands import compare, replay
 from lab.display import ConsoleDisplay
 from lab.errors import Exit, LabError
 from lab.fuzz_commands import fuzz
@@ -53,6 +54,8 @@ app = typer.Typer(
 )
 app.add_typer(schema_commands)
 app.command()(fuzz)
+app.command()(replay)
+app.command()(compare)
 
 
 @app.callback(invoke_without_command=True)
