@@ -53,7 +53,7 @@ def _finding(found: Found, console: Console) -> None:
         "rule": f"{found.rule}: {found.says}",
         "stands in": found.where,
         "read": words.link(provider, section) if provider else "",
-        "shown": findings.confirmed(found),
+        "shown": words.confirmed(found),
         "operator": found.operator,
         "place": found.place,
         "expected": found.expected,

@@ -17,8 +17,6 @@ from lab.report.visible import cut, plain
 from lab.robustness import Found, Robust
 from lab.verdict import Expectation
 
-PART = 160  # characters of what was and what became
-
 
 def of_row(row: RowRobustness) -> Text:
     """A row's cell: outcome, and how many findings, or else stanzas."""
@@ -58,23 +56,6 @@ def mark(found: Found) -> Text:
     return sign(Robust.FLAKY if flaky else Robust.FAIL, "flaky" if flaky else "finding")
 
 
-def broken(found: Found) -> str:
-    """What is wrong with the stanza, in a line; empty for a valid one."""
-    if not found.operator:
-        return ""
-    place = f" at {found.place}" if found.place else ""
-    was, became = (cut(part, PART) or "nothing" for part in (found.was, found.became))
-    change = f": was {was}, became {became}" if found.was or found.became else ""
-    return f"{found.operator}{place}{change}"
-
-
-def confirmed(found: Found) -> str:
-    """On how many fresh sessions it showed, and with what."""
-    kind = "malformed" if found.operator else "valid"
-    small = ", made as small as may be" if found.shrunk else ""
-    return f"{found.confirmed} of {found.tries} times on fresh sessions, with {found.provider}, {kind}{small}"
-
-
 def _findings(findings: tuple[Found, ...], console: Console) -> None:
     known = sum(found.expectation is Expectation.KNOWN for found in findings)
     console.print(Text(f"\nFindings ({len(findings)}{f', {known} of them listed' if known else ''})", style="bold"))
@@ -96,10 +77,10 @@ def _finding(found: Found, console: Console) -> None:
     console.print(Padding(rule, (0, 0, 0, 2)))
     said = {
         "sent": cut(found.sent, ANSWER),
-        "wrong": broken(found),
+        "wrong": words.broken(found),
         "expected": cut(found.expected, ANSWER),
         "seen": cut(found.seen, ANSWER),
-        "shown": confirmed(found),
+        "shown": words.confirmed(found),
         "listed": cut(found.known_reason, ANSWER),
     }
     pairs(said, console)
@@ -118,6 +99,8 @@ def _campaign(judgement: Judgement, console: Console) -> None:
         parts.append(f"memory {words.size(campaign.memory_start)}, at most {words.size(campaign.memory_peak)}")
     if campaign.exits:
         parts.append(f"the subject exited {words.number(campaign.exits, 'time')}")
+    if judgement.unconfirmed:
+        parts.append(f"{words.number(judgement.unconfirmed, 'symptom')} unconfirmed")
     console.print(Text.assemble(("\nCampaign: ", "bold"), "; ".join(parts)))
     for label, said in {"memory": campaign.memory, "stopped": campaign.stopped}.items():
         if said:

@@ -127,6 +127,11 @@ class Judgement:
             return "the campaign was interrupted; what was found by then is here"
         return f"{len(self.record.missing)} of {len(self.record.header.selected)} checks have no result"
 
+    @property
+    def unconfirmed(self) -> int:
+        """Symptoms that did not show again, or that there was no time to look into."""
+        return sum(one.unconfirmed for one in self.record.robustness)
+
     def robust(self, row: RowResult) -> RowRobustness:
         """What the campaign says of a row; it has no part in the row's outcome."""
         return robustness.of_providers((p.provider for p in row.providers), self.record)

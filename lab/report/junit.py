@@ -1,7 +1,8 @@
 """A run as JUnit XML, the way CI systems read it: red where the run is red.
 
-A listed failure is skipped and a fixed one fails, as pytest does with `xfail` and its strict mode. A run that
-did not finish is an error of its own. Whatever a subject sent is XML 1.0 here.
+A listed failure is skipped and a fixed one fails, as pytest does with `xfail` and its strict mode; a finding is a
+case of its own, skipped where it is listed or flaky. A run that did not finish is an error of its own. Whatever a
+subject sent is XML 1.0 here.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from lxml import etree
 
 from lab.record import CheckResult
 from lab.report import words
-from lab.report.judgement import Judgement
+from lab.report.judgement import FINDING, Judgement
 from lab.report.visible import cut, plain
+from lab.robustness import Found
 from lab.verdict import Expectation, Outcome
 
 ANSWER = 8_000  # characters of expected and seen
@@ -26,6 +28,8 @@ def rendered(judgement: Judgement) -> bytes:
     root.append(_run(judgement))
     for provider, results in judgement.providers.items():
         root.append(_suite(provider, [_case(judgement, result) for result in results], header.started))
+    if judgement.fuzzed:
+        root.append(_campaign(judgement))
     for count in ("tests", "failures", "errors", "skipped"):
         root.set(count, str(sum(int(suite.get(count, "0")) for suite in root)))
     root.set("time", f"{judgement.duration:.3f}")
@@ -113,7 +117,52 @@ def _text(judgement: Judgement, result: CheckResult) -> str:
         "listed": result.known_reason,
         "replay": judgement.replay(result.check.name),
     }
-    return "\n".join(f"{label}: {cut(said, ANSWER)}" for label, said in lines.items() if said)
+    return _lines(lines)
+
+
+def _campaign(judgement: Judgement) -> Element:
+    """The findings, and as a case of its own whether the campaign kept to its time and the subject to its memory."""
+    campaign = judgement.record.campaign
+    case = etree.Element("testcase", classname="robustness", name=f"{FINDING}campaign", time="0.000")
+    facts: dict[str, str] = {}
+    if campaign is None:
+        _say(case, "error", "unfinished", "the campaign was interrupted")
+    else:
+        case.set("time", f"{campaign.seconds:.3f}")
+        facts = {key: str(getattr(campaign, key)) for key in ("sent", "rate", "seed", "exits", "replay")}
+        facts |= {"memory_start": str(campaign.memory_start), "memory_peak": str(campaign.memory_peak)}
+        if campaign.memory:
+            _say(case, "failure", "memory", campaign.memory)
+        elif campaign.stopped:
+            _say(case, "error", "stopped", campaign.stopped)
+    cases = [case, *(_found(found) for found in judgement.findings)]
+    suite = _suite("robustness", cases, judgement.record.header.started)
+    suite.insert(0, _properties(facts))
+    return suite
+
+
+def _found(found: Found) -> Element:
+    case = etree.Element("testcase", classname=plain(found.provider), name=plain(FINDING + found.name), time="0.000")
+    facts = {"section": found.where, "rule": found.rule, "expectation": found.expectation.value}
+    case.append(_properties(facts | {"fingerprint": found.fingerprint}))
+    unexpected = found.expectation is Expectation.UNEXPECTED
+    message = found.seen if unexpected else f"{found.expectation}: {found.known_reason or found.seen}"
+    lines = {
+        f"{found.where} {found.rule}": found.says,
+        "sent": found.sent,
+        "wrong": words.broken(found),
+        "expected": found.expected,
+        "seen": found.seen,
+        "shown": words.confirmed(found),
+        "listed": found.known_reason,
+        "replay": found.replay,
+    }
+    _say(case, "failure" if unexpected else "skipped", found.rule, message, _lines(lines))
+    return case
+
+
+def _lines(said: dict[str, str]) -> str:
+    return "\n".join(f"{label}: {cut(text, ANSWER)}" for label, text in said.items() if text)
 
 
 def _say(case: Element, tag: str, kind: str, message: str, text: str = "") -> None:

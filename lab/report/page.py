@@ -18,11 +18,12 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from lab.record import CheckResult, LogLine
+from lab.record import CheckResult, LogLine, TraceEntry
 from lab.report import stanzas, words
-from lab.report.judgement import Judgement, counts_of
+from lab.report.judgement import FINDING, Judgement, counts_of
 from lab.report.stanzas import Item
 from lab.report.visible import cut, pieces, plain
+from lab.robustness import Found
 from lab.rows import RowResult
 from lab.verdict import Expectation, Outcome, slug
 from schemas.suites import Level
@@ -30,7 +31,8 @@ from schemas.suites import Level
 FOLDER = Path(__file__).with_name("html")
 ANSWER = 4_000  # characters of expected, seen and reasons
 PASSED, REST = 1_500_000, 3_000_000  # characters of traces and logs, of all passing checks and of all others
-LEAST, MOST = 1_500, 48_000  # and of a single check
+FOUND = 1_500_000  # and of all findings
+LEAST, MOST = 1_500, 48_000  # and of a single check or finding
 _NAME = re.compile(r"(&lt;/?)([\w:.-]+)")  # of an element, in escaped XML
 
 
@@ -55,10 +57,11 @@ def rendered(judgement: Judgement) -> str:
     environment.filters |= {
         "shown": shown,
         "laid": laid,
+        "exact": exact,
         "plain": plain,
         "lasted": words.lasted,
         "instant": words.instant,
-        "href": lambda name: f"#{quote(name, safe='/-._~')}",
+        "href": lambda name: f"#{quote(name, safe='/-._~', errors='replace')}",
     }
     style, script = ((FOLDER / name).read_text("utf-8") for name in ("page.css", "page.js"))
     page = environment.get_template("index.html.j2").render(
@@ -78,6 +81,8 @@ def rendered(judgement: Judgement) -> str:
         tried=_tried,
         strip=_strip(judgement),
         evidence=_evidence(judgement),
+        found_evidence=_found_evidence(judgement),
+        FINDING=FINDING,
         one_outcome=lambda row: len(set(row.outcome.values())) == 1,
     )
     # What is left of lone surrogates after all marks (none, today) must not keep the page from being written.
@@ -87,6 +92,14 @@ def rendered(judgement: Judgement) -> str:
 def shown(text: str, most: int = ANSWER) -> Markup:
     """Text of a subject, in markup: escaped, marked, shortened."""
     return Markup(_marked(cut(text, most), lines=True))  # noqa: S704 - escaped piece by piece
+
+
+def exact(text: str) -> Markup:
+    """What is sent, or a part of it: as `shown`, and white space that would be overlooked is marked too.
+
+    For an element's content, not for an attribute.
+    """
+    return Markup(_marked(cut(text, ANSWER), lines=True, spaces=True, quotes=False))  # noqa: S704 - same
 
 
 def laid(item: Item) -> Markup:
@@ -150,18 +163,35 @@ def _evidence(judgement: Judgement) -> Callable[[CheckResult], Evidence]:
 
     def of(result: CheckResult) -> Evidence:
         good = result.outcome is Outcome.PASS
-        found, log = stanzas.items(result.trace), judgement.record.log_of(result)
-        sizes, log_sizes = [len(i.text) for i in found], [len(line.line) for line in log]
-        rests = zip(reversed(found), _allotted(reversed(sizes), rooms[good]), strict=False)
-        items = tuple(_shortened(item, most) for item, most in rests)[::-1]
+        items, left_out = _latest(result.trace, rooms[good])
+        log = judgement.record.log_of(result)
+        sizes = [len(line.line) for line in log]
         lines = tuple(
             replace(line, line=cut(line.line, most))
-            for line, most in zip(log, _allotted(log_sizes, log_rooms[good]), strict=False)
+            for line, most in zip(log, _allotted(sizes, log_rooms[good]), strict=False)
         )
-        left_out = max(sum(sizes) - rooms[good], 0) + max(sum(log_sizes) - log_rooms[good], 0)
-        return Evidence(items, lines, left_out)
+        return Evidence(items, lines, left_out + max(sum(sizes) - log_rooms[good], 0))
 
     return of
+
+
+def _found_evidence(judgement: Judgement) -> Callable[[Found], Evidence]:
+    """The same for findings, whose traces share room of their own; the log of that moment may be of any stanza."""
+    room = _share(FOUND, len(judgement.findings))
+
+    def of(found: Found) -> Evidence:
+        items, left_out = _latest([TraceEntry(*entry) for entry in found.trace], room)
+        return Evidence(items, (), left_out)
+
+    return of
+
+
+def _latest(trace: Iterable[TraceEntry], room: int) -> tuple[tuple[Item, ...], int]:
+    """The end of a trace, as much as there is room for; how many characters are left out."""
+    found = stanzas.items(trace)
+    sizes = [len(item.text) for item in found]
+    rests = zip(reversed(found), _allotted(reversed(sizes), room), strict=False)
+    return tuple(_shortened(item, most) for item, most in rests)[::-1], max(sum(sizes) - room, 0)
 
 
 def _share(room: int, checks: int) -> int:

@@ -1,4 +1,4 @@
-"""A run in one JSON document: rows, counts, and of every check that is not green all but its trace.
+"""A run in one JSON document: rows, counts, and all but the trace of every finding and every check that is not green.
 
 `summary.schema.json` beside this file is its format.
 """
@@ -13,6 +13,7 @@ from lab.record import CheckResult
 from lab.report import words
 from lab.report.judgement import Claim, Judgement, counts_of
 from lab.report.visible import cut
+from lab.robustness import Found
 from lab.rows import RowResult
 from lab.verdict import Expectation, Outcome
 from schemas.suites import Level
@@ -68,6 +69,8 @@ def as_json(judgement: Judgement) -> dict[str, Any]:
             }
             for kind in judgement.strictness
         ],
+        "robustness": _robustness(judgement),
+        "findings": [_finding(found) for found in judgement.findings],
         "missing": list(record.missing),
         "exits": [{"at": e.at, "why": e.why, "restarted": e.restarted} for e in record.exits],
         "damage": list(record.damage),
@@ -86,6 +89,7 @@ def _row(judgement: Judgement, row: RowResult) -> dict[str, Any]:
         "advertised": None if claim is Claim.UNKNOWN else CLAIMED.get(claim, "partly"),
         "partial": row.partial,
         "counts": {outcome.value: n for outcome, n in counts.items()},
+        "robustness": _row_robustness(judgement, row),
         "providers": [
             {
                 "id": p.provider,
@@ -119,3 +123,34 @@ def _check(judgement: Judgement, result: CheckResult) -> dict[str, Any]:
         "duration": round(result.duration, 6),
         "replay": judgement.replay(result.check.name),
     }
+
+
+def _row_robustness(judgement: Judgement, row: RowResult) -> dict[str, Any] | None:
+    if not judgement.fuzzed:
+        return None
+    robust = judgement.robust(row)
+    return {
+        "outcome": robust.outcome.value,
+        "valid": robust.valid,
+        "malformed": robust.malformed,
+        "findings": [found.name for found in robust.findings],
+        "reasons": [{"provider": provider, "reason": reason} for provider, reason in robust.reasons],
+    }
+
+
+def _robustness(judgement: Judgement) -> dict[str, Any] | None:
+    """The campaign as a whole, and what it says of each provider; null where there was none."""
+    if not judgement.fuzzed:
+        return None
+    providers = [one.to_event() for one in judgement.record.robustness]
+    campaign = judgement.record.campaign.to_event() if judgement.record.campaign else None
+    for event in (*providers, campaign or {}):
+        event.pop("event", None)
+    return {"campaign": campaign, "providers": providers, "unexpected": len(judgement.unexpected_findings)}
+
+
+def _finding(found: Found) -> dict[str, Any]:
+    event = found.to_event()
+    for key in ("event", "trace"):
+        del event[key]
+    return event | {key: cut(event[key], ANSWER) for key in ("expected", "seen", "sent", "was", "became")}

@@ -6,7 +6,8 @@ import re
 from datetime import datetime
 from urllib.parse import quote
 
-from lab.robustness import Robust
+from lab.report.visible import cut
+from lab.robustness import Found, Robust
 from lab.rows import RowOutcome
 from lab.verdict import Outcome, Requirement
 from schemas import sections
@@ -36,6 +37,8 @@ MEANINGS: dict[Outcome, str] = {
 }
 
 MARKS: dict[Mark, str] = {Mark.REQUIRED: "✓", Mark.NOT_REQUIRED: "✕", Mark.NOT_APPLICABLE: "N/A"}
+
+PART = 160  # characters of what was and what became, where they stand in a line
 
 
 def where(requirement: Requirement) -> str:
@@ -86,3 +89,20 @@ def place(where: str) -> tuple[str, str]:
     """Provider and section of `RFC 6120 §8.2.3, §8.3`: the first; empty where it names no specification."""
     found = re.match(r"((?:RFC|XEP)[ -]\d+)(?: §([\d.]*\d))?", where)
     return (found[1], found[2] or "") if found else ("", "")
+
+
+def broken(found: Found) -> str:
+    """What is wrong with the stanza, in a line; empty for a valid one."""
+    if not found.operator:
+        return ""
+    place = f" at {found.place}" if found.place else ""
+    was, became = (cut(part, PART) or "nothing" for part in (found.was, found.became))
+    change = f": was {was}, became {became}" if found.was or found.became else ""
+    return f"{found.operator}{place}{change}"
+
+
+def confirmed(found: Found) -> str:
+    """On how many fresh sessions it showed, and with what."""
+    kind = "malformed" if found.operator else "valid"
+    small = ", made as small as may be" if found.shrunk else ""
+    return f"{found.confirmed} of {found.tries} times on fresh sessions, with {found.provider}, {kind}{small}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from lab.record import CheckResult, Exit, Footer, Header, LogLine, Record, Strictness, TraceEntry, Writer, read
 from lab.robustness import CampaignFacts, Found, Robust, Robustness
@@ -216,8 +218,53 @@ ROBUSTNESS = (
     Robustness("XEP-0163", Robust.FAIL, valid=8_000, malformed=6_958, findings=(LISTED.fingerprint,)),
     Robustness("XEP-0368", Robust.NOT_TESTED, reason="Its subject is TLS, which no stanza touches."),
 )
-FUZZED: dict[str, object] = {"findings": FINDINGS, "robustness": ROBUSTNESS, "campaign": CAMPAIGN}
+FUZZED: dict[str, Any] = {"findings": FINDINGS, "robustness": ROBUSTNESS, "campaign": CAMPAIGN}
 """For `write` and `record`: a campaign with a finding of each expectation."""
+
+
+def hostile_campaign() -> dict[str, Any]:
+    """For `write`, as `FUZZED`: everything that a campaign can say is an attack."""
+    texts = (
+        "rule",
+        "where",
+        "says",
+        "expected",
+        "seen",
+        "operator",
+        "place",
+        "was",
+        "became",
+        "known_reason",
+        "replay",
+    )
+    findings = tuple(
+        found(
+            f"lives={number} by {HOSTILE}",
+            expectation,
+            **dict.fromkeys(texts, HOSTILE),
+            sent=f"<iq>{HOSTILE}</iq>\n  <presence/>" + "x" * 1_000_000 * number,
+            name=HOSTILE * (number + 1),
+            provider="RFC 6120",
+            trace=((START, HOSTILE, "sent", f"<a>{HOSTILE}</a>" + HOSTILE * 20),),
+        )
+        for number, expectation in enumerate((Expectation.UNEXPECTED, Expectation.KNOWN, Expectation.FLAKY))
+    )
+    named = tuple(found.fingerprint for found in findings)
+    return {
+        "findings": findings,
+        "robustness": (
+            Robustness("RFC 6120", Robust.FAIL, valid=1, findings=named),
+            Robustness("RFC 7590", Robust.NOT_TESTED, reason=HOSTILE),
+        ),
+        "campaign": replace(
+            CAMPAIGN,
+            memory=HOSTILE,
+            stopped=HOSTILE,
+            replay=HOSTILE,
+            not_seen=(HOSTILE,),
+        ),
+    }
+
 
 KNOWN_CHECKS = {
     "RFC 6120": 4,

@@ -10,6 +10,7 @@ import pytest
 from lab.errors import UsageError
 from lab.record import Record
 from lab.report.judgement import Claim, Tally, judge
+from lab.robustness import CampaignFacts, Robust, Robustness
 from lab.rows import RowOutcome
 from lab.verdict import Expectation, Outcome
 from schemas.suites import Level
@@ -126,3 +127,132 @@ def test_mismatches_with_schemas_are_of_one_kind_whatever_the_value(tmp_path: Pa
     assert (first.stanzas, first.checks) == (4, ("xep-0030/a", "xep-0030/b"))
     assert second.message == "Element 'x': … is not a valid value of the atomic type 't'."
     assert judge(building.record(tmp_path / "run.ndjson", results)).counts == {Outcome.PASS: 2}
+
+
+# --- robustness
+
+
+def _robust(tmp_path: Path, **more: object) -> dict[str, Robust]:
+    judgement = judge(building.record(tmp_path / "run.ndjson", **(building.FUZZED | more)))
+    return {row.row.id: judgement.robust(row).outcome for row in judgement.rows}
+
+
+def test_a_row_is_as_robust_as_the_worst_of_its_providers(tmp_path: Path) -> None:
+    assert _robust(tmp_path) == {
+        "core/core-features": Robust.PASS,
+        "core/tls": Robust.NOT_TESTED,
+        "core/direct-tls": Robust.NOT_TESTED,
+        "core/feature-discovery": Robust.FAIL,
+        "core/feature-broadcasts": Robust.FLAKY,
+        "core/server-extensibility": Robust.NOT_TESTED,
+        "core/event-publishing": Robust.FAIL,  # its finding is listed: it is there all the same
+    }
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "both"),
+    [
+        (Robust.PASS, Robust.FAIL, Robust.FAIL),
+        (Robust.FLAKY, Robust.FAIL, Robust.FAIL),
+        (Robust.FLAKY, Robust.PASS, Robust.FLAKY),
+        (Robust.PASS, Robust.NOT_TESTED, Robust.PASS),
+        (Robust.NOT_TESTED, Robust.NOT_TESTED, Robust.NOT_TESTED),
+    ],
+)
+def test_robustness_of_two_providers(tmp_path: Path, first: Robust, second: Robust, both: Robust) -> None:
+    robustness = (
+        Robustness("XEP-0398", first, valid=1, malformed=2, reason="why" if first is Robust.NOT_TESTED else ""),
+        Robustness("XEP-0153", second, valid=10),
+    )
+    asked = ("im/user-avatar-compatibility",)
+    judgement = judge(building.record(tmp_path / "run.ndjson", (), rows=asked, robustness=robustness))
+    (row,) = (judgement.robust(row) for row in judgement.rows)
+    assert (row.outcome, row.valid, row.malformed, row.stanzas) == (both, 11, 2, 13)
+    untried = {one.provider: one.reason for one in robustness if one.outcome is Robust.NOT_TESTED}
+    assert dict(row.reasons) == untried
+
+
+def test_robustness_never_changes_the_conformance_of_a_row(tmp_path: Path, record: Record) -> None:
+    fuzzed = judge(building.record(tmp_path / "fuzzed.ndjson", **building.FUZZED))
+    before = {row.row.id: row.outcome for row in judge(record).rows}
+    assert before.items() <= {row.row.id: row.outcome for row in fuzzed.rows}.items()
+    assert judge(record).counts == fuzzed.counts
+
+
+def test_a_record_that_ends_before_its_rows_are_told_still_fails_them(tmp_path: Path) -> None:
+    more: dict[str, object] = {"robustness": (), "campaign": None, "finished": False}
+    robust = _robust(tmp_path, **more)
+    assert robust["core/feature-discovery"] is Robust.FAIL
+    assert robust["core/feature-broadcasts"] is Robust.FLAKY
+    assert robust["core/core-features"] is Robust.NOT_TESTED
+
+
+def test_findings_on_no_list_come_first_and_turn_the_run_red(tmp_path: Path) -> None:
+    good = (building.result("xep-0030/info-is-answered"),)
+    judgement = judge(building.record(tmp_path / "run.ndjson", good, **building.FUZZED))
+    assert judgement.findings == (building.NEW, building.LISTED, building.FLAKY)
+    assert judgement.unexpected_findings == (building.NEW,)
+    assert judgement.red
+    assert judgement.whole
+
+
+@pytest.mark.parametrize(
+    ("campaign", "red", "whole"),
+    [
+        (building.CAMPAIGN, False, True),
+        (replace(building.CAMPAIGN, memory="256 MB, at most 128"), True, True),
+        (replace(building.CAMPAIGN, stopped="no session can be opened"), False, False),
+        (CampaignFacts(1, 0.0, 0, 0.0), False, False),
+    ],
+)
+def test_listed_and_flaky_findings_do_not(tmp_path: Path, campaign: CampaignFacts, *, red: bool, whole: bool) -> None:
+    findings = (building.LISTED, building.FLAKY)
+    judgement = judge(building.record(tmp_path / "run.ndjson", (), findings=findings, campaign=campaign))
+    assert (judgement.red, judgement.whole) == (red, whole)
+
+
+def test_a_campaign_alone_shows_the_rows_that_were_fuzzed(tmp_path: Path) -> None:
+    judgement = judge(building.record(tmp_path / "run.ndjson", (), **building.FUZZED))
+    assert judgement.only_fuzzed
+    assert {row.row.id for row in judgement.rows} == {
+        "core/core-features",
+        "core/tls",
+        "core/direct-tls",
+        "core/feature-discovery",
+        "core/feature-broadcasts",
+        "core/event-publishing",
+    }
+    assert {row.outcome[Level.CORE] for row in judgement.rows} == {RowOutcome.NOT_TESTED}
+    assert judgement.not_fuzzed == {"Its subject is TLS, which no stanza touches.": ("RFC 7590", "XEP-0368")}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        building.FLAKY.name,
+        building.FLAKY.fingerprint,
+        f"robustness/{building.FLAKY.name}",
+        "answers-the",
+        "robustness/answers-the-s",
+    ],
+)
+def test_a_finding_is_found_by_name_by_its_beginning_and_by_fingerprint(tmp_path: Path, name: str) -> None:
+    judgement = judge(building.record(tmp_path / "run.ndjson", **building.FUZZED))
+    assert judgement.find(name) == building.FLAKY
+
+
+@pytest.mark.parametrize(
+    ("name", "says", "hint"),
+    [
+        ("answers-", "more than one finding that begins with", building.NEW.name),
+        ("", "no check and no finding", "the report lists"),
+        ("robustness/", "no check and no finding", ""),
+        (building.FLAKY.name.replace("stanzas", "stanza"), "no check and no finding", building.FLAKY.name),
+    ],
+)
+def test_a_finding_that_is_not_there(tmp_path: Path, name: str, says: str, hint: str) -> None:
+    judgement = judge(building.record(tmp_path / "run.ndjson", **building.FUZZED))
+    with pytest.raises(UsageError) as caught:
+        judgement.find(name)
+    assert says in caught.value.message
+    assert hint in caught.value.hint

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from lxml import etree
 from lab import report
 from lab.errors import MachineError, UsageError
 from lab.report import summary
+from lab.robustness import CampaignFacts
 from lab.verdict import Outcome
 from tests.report import building
 
@@ -114,3 +116,101 @@ def test_reports_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file, where a folder is asked for")
     with pytest.raises(MachineError, match="cannot write the reports"):
         report.write_all(path, tmp_path / "out")
+
+
+# --- robustness
+
+SUMMARY = Draft202012Validator(SCHEMA)
+
+
+def test_findings_are_cases_of_their_own_in_junit(tmp_path: Path) -> None:
+    written = _written(tmp_path, (building.result("xep-0030/a"),), **building.FUZZED)
+    assert _cases(written) == {
+        "the run finished": "",
+        "xep-0030/a": "",
+        "robustness/campaign": "",
+        f"robustness/{building.NEW.name}": "failure",
+        f"robustness/{building.LISTED.name}": "skipped",
+        f"robustness/{building.FLAKY.name}": "skipped",
+    }
+    root = etree.parse(written.junit).getroot()
+    assert [root.get(k) for k in ("tests", "failures", "errors", "skipped")] == ["6", "1", "0", "2"]
+    (failure,) = root.iter("failure")
+    assert "sent: <iq type='get' id='f1'" in str(failure.text)
+    assert f"replay: stanzalab replay {building.NEW.name}" in str(failure.text)
+    known, flaky = root.iter("skipped")
+    assert known.get("message") == f"known: {building.LISTED.known_reason}"
+    assert flaky.get("message") == f"flaky: {building.FLAKY.seen}"
+    suite = root.find("testsuite[@name='robustness']")
+    assert suite is not None
+    properties = {p.get("name"): p.get("value") for p in suite.findall("properties/property")}
+    assert (properties["sent"], properties["seed"]) == ("31204", "2021")
+
+
+@pytest.mark.parametrize(
+    ("campaign", "tag"),
+    [
+        (replace(building.CAMPAIGN, stopped="the subject is gone"), "error"),
+        (replace(building.CAMPAIGN, memory="256 MB"), "failure"),
+        (None, "error"),
+    ],
+)
+def test_a_campaign_that_did_not_go_well_is_a_case_that_says_so(
+    tmp_path: Path, campaign: CampaignFacts | None, tag: str
+) -> None:
+    written = _written(tmp_path, (), findings=(building.LISTED,), campaign=campaign)
+    assert _cases(written)["robustness/campaign"] == tag
+
+
+def test_the_summary_of_a_campaign_is_valid(tmp_path: Path) -> None:
+    data = json.loads(_written(tmp_path, **building.FUZZED).summary.read_text("utf-8"))
+    SUMMARY.validate(data)
+    assert data["robustness"]["campaign"]["sent"] == 31_204
+    assert data["robustness"]["unexpected"] == 1
+    assert [p["provider"] for p in data["robustness"]["providers"]] == [r.provider for r in building.ROBUSTNESS]
+    assert [f["name"] for f in data["findings"]] == [
+        building.NEW.name, building.LISTED.name, building.FLAKY.name
+    ]  # fmt: skip
+    assert data["findings"][1]["became"] == building.LISTED.became
+    rows = {row["id"]: row["robustness"] for row in data["rows"]}
+    assert rows["core/feature-discovery"] == {
+        "outcome": "fail",
+        "valid": 9_000,
+        "malformed": 6_000,
+        "findings": [building.NEW.name],
+        "reasons": [],
+    }
+    assert rows["core/tls"]["reasons"] == [
+        {"provider": "RFC 7590", "reason": "Its subject is TLS, which no stanza touches."}
+    ]
+
+
+def test_the_summary_without_a_campaign_or_of_half_a_campaign_is_valid(tmp_path: Path) -> None:
+    without = json.loads(_written(tmp_path).summary.read_text("utf-8"))
+    half = json.loads(_written(tmp_path, findings=(building.NEW,), finished=False).summary.read_text("utf-8"))
+    for data in (without, half):
+        SUMMARY.validate(data)
+    assert without["robustness"] is None
+    assert without["findings"] == []
+    assert {row["robustness"] for row in without["rows"]} == {None}
+    assert half["robustness"]["campaign"] is None
+    assert {row["robustness"]["outcome"] for row in half["rows"]} == {"fail", "not tested"}
+
+
+def test_whatever_fuzzing_sends_is_xml_and_json(tmp_path: Path) -> None:
+    hostile = building.found(
+        f"lives by {building.HOSTILE}",
+        sent=building.HOSTILE + "x" * 1_000_000,
+        seen=building.HOSTILE,
+        was=building.HOSTILE,
+        became=building.HOSTILE * 1_000,
+        operator=building.HOSTILE,
+        replay=building.HOSTILE,
+    )
+    campaign = replace(building.CAMPAIGN, memory=building.HOSTILE, replay=building.HOSTILE)
+    written = _written(tmp_path, (), findings=(hostile,), campaign=campaign)
+    assert _cases(written)[f"robustness/{hostile.name}"] == "failure"
+    data = json.loads(written.summary.read_bytes().decode("utf-8"))
+    SUMMARY.validate(data)
+    assert "<script>" in data["findings"][0]["sent"]
+    assert all(path.stat().st_size < 300_000 for path in (written.html, written.junit, written.summary))

@@ -3,105 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from lab import report
 from lab.record import LogLine
 from lab.verdict import Outcome
 from tests.report import building
+from tests.report.browsing import CONTRAST, WIDTHS
 
 pytestmark = pytest.mark.browser
-
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-quic",
-]
-WIDTHS = {"phone": 360, "desktop": 1280}
-CONTRAST = """
-() => {
-  const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
-  const rgba = (colour) => {
-    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
-    return [...canvas.getImageData(0, 0, 1, 1).data];
-  };
-  const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
-    .map((v) => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
-    .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
-  const below = (node) => {
-    for (; node; node = node.parentElement) {
-      const found = rgba(getComputedStyle(node).backgroundColor);
-      if (found[3] === 255) return found;
-    }
-    return [255, 255, 255, 255];
-  };
-  const poor = [];
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const node = walker.currentNode.parentElement;
-    if (!walker.currentNode.data.trim() || !node.checkVisibility() || node.matches("script, style, title")) continue;
-    const pair = [light(rgba(getComputedStyle(node).color)), light(below(node))].sort((a, b) => b - a);
-    const ratio = (pair[0] + .05) / (pair[1] + .05);
-    if (ratio < 4.5) poor.push(`${walker.currentNode.data.trim().slice(0, 30)}: ${ratio.toFixed(2)}`);
-  }
-  return poor;
-}
-"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
-    if not CHROMIUM.is_file():
-        pytest.fail(f"{CHROMIUM} is not there; next: `apt-get install chromium` (`make test` does it)")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def complaints() -> list[str]:
-    """What the browser said and where it went."""
-    return []
-
-
-@pytest.fixture
-def context(browser: Browser, complaints: list[str]) -> Iterator[BrowserContext]:
-    """A window that writes down every error, dialog and request; the test fails if there was one."""
-    window = browser.new_context(viewport={"width": WIDTHS["desktop"], "height": 800})
-    window.on("console", lambda message: complaints.append(f"console {message.type}: {message.text}"))
-    window.on("weberror", lambda error: complaints.append(f"error: {error.error}"))
-    window.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
-
-    def requested(request: Request) -> None:
-        if not request.url.startswith(("file:", "data:,")):
-            complaints.append(f"request: {request.url}")
-
-    window.on("request", requested)
-    yield window
-    window.close()
-    assert not complaints
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The page of a run with every outcome."""
-    folder = tmp_path_factory.mktemp("page")
-    log = (LogLine(building.START + 0.003, "c2s55: Client connected"),)
-    return report.write_all(
-        building.write(folder / "run.ndjson", building.every_kind(), log=log), folder
-    ).html.as_uri()
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +44,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> str:
         domain=building.HOSTILE,
         provides={"RFC 6120": building.HOSTILE},
         replay=building.HOSTILE,
+        **building.hostile_campaign(),
     )
     return report.write_all(path, folder).html.as_uri()
 
@@ -170,7 +84,7 @@ def test_strictness_has_a_section_of_its_own(context: BrowserContext, address: s
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS.keys())
-@pytest.mark.parametrize("which", ["address", "hostile"])
+@pytest.mark.parametrize("which", ["address", "hostile", "fuzzed", "only_fuzzed"])
 def test_it_fits_the_screen_and_can_be_read(
     context: BrowserContext, request: pytest.FixtureRequest, width: int, scheme: str, which: str
 ) -> None:

@@ -27,7 +27,7 @@ def events(tmp_path: Path) -> dict[str, dict[str, Any]]:
         building.every_kind(),
         log=(LogLine(building.START, building.HOSTILE),),
         exits=(Exit(building.START, "signal 11", restarted=True),),
-        **building.FUZZED,  # type: ignore[arg-type]
+        **building.FUZZED,
     )
     lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     for line in lines:

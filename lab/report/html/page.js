@@ -1,55 +1,65 @@
 "use strict";
 // Filters and links. The page says everything without this script; a subject's text is only ever read, never written.
 (() => {
-  const form = document.querySelector(".filter");
-  const checks = [...document.querySelectorAll(".check")];
-  const boxes = [...form.querySelectorAll("input[name=outcome]")];
-  const failures = form.querySelector("input[name=failures]");
-  const text = form.querySelector("input[type=search]");
-  const count = form.querySelector("output");
-  const bad = new Set(["fail", "crash", "error"]);
-  const words = new Map();
+  // Hides the checks that the form does not ask for. Answers how to set the form.
+  const filtered = (form) => {
+    const checks = [...document.querySelectorAll(".check")];
+    const boxes = [...form.querySelectorAll("input[name=outcome]")];
+    const failures = form.querySelector("input[name=failures]");
+    const text = form.querySelector("input[type=search]");
+    const count = form.querySelector("output");
+    const bad = new Set(["fail", "crash", "error"]);
+    const words = new Map();
 
-  const wordsOf = (check) => {
-    if (!words.has(check)) words.set(check, check.textContent.toLowerCase());
-    return words.get(check);
+    const wordsOf = (check) => {
+      if (!words.has(check)) words.set(check, check.textContent.toLowerCase());
+      return words.get(check);
+    };
+
+    const apply = () => {
+      const chosen = new Set(boxes.filter((box) => box.checked).map((box) => box.value));
+      if (failures.checked) bad.forEach((outcome) => chosen.add(outcome));
+      const wanted = text.value.trim().toLowerCase();
+      let left = 0;
+      for (const check of checks) {
+        const fits = (!chosen.size || chosen.has(check.dataset.outcome)) && (!wanted || wordsOf(check).includes(wanted));
+        check.hidden = !fits;
+        left += fits;
+      }
+      for (const part of document.querySelectorAll(".provider")) {
+        part.hidden = !part.querySelector(".check:not([hidden])");
+      }
+      count.value = left === checks.length ? `${left} checks` : `${left} of ${checks.length} checks`;
+      document.querySelector(".nothing").hidden = left > 0;
+    };
+
+    const keep = () => {
+      const state = new URLSearchParams();
+      const chosen = boxes.filter((box) => box.checked).map((box) => box.value);
+      if (failures.checked) state.set("show", "failures");
+      if (chosen.length) state.set("outcome", chosen.join(","));
+      if (text.value.trim()) state.set("text", text.value.trim());
+      history.replaceState(null, "", `#${state}`);
+    };
+
+    const set = (state) => {
+      const chosen = new Set((state.get("outcome") || "").split(","));
+      for (const box of boxes) box.checked = chosen.has(box.value);
+      failures.checked = state.get("show") === "failures";
+      text.value = state.get("text") || "";
+      apply();
+    };
+
+    form.addEventListener("input", () => { apply(); keep(); });
+    form.addEventListener("submit", (event) => event.preventDefault());
+    form.hidden = false;
+    return set;
   };
 
-  const apply = () => {
-    const chosen = new Set(boxes.filter((box) => box.checked).map((box) => box.value));
-    if (failures.checked) bad.forEach((outcome) => chosen.add(outcome));
-    const wanted = text.value.trim().toLowerCase();
-    let left = 0;
-    for (const check of checks) {
-      const fits = (!chosen.size || chosen.has(check.dataset.outcome)) && (!wanted || wordsOf(check).includes(wanted));
-      check.hidden = !fits;
-      left += fits;
-    }
-    for (const part of document.querySelectorAll(".provider")) {
-      part.hidden = !part.querySelector(".check:not([hidden])");
-    }
-    count.value = left === checks.length ? `${left} checks` : `${left} of ${checks.length} checks`;
-    document.querySelector(".nothing").hidden = left > 0;
-  };
+  const form = document.querySelector(".filter"); // there is none where nothing but a campaign was asked for
+  const set = form ? filtered(form) : () => undefined;
 
-  const keep = () => {
-    const state = new URLSearchParams();
-    const chosen = boxes.filter((box) => box.checked).map((box) => box.value);
-    if (failures.checked) state.set("show", "failures");
-    if (chosen.length) state.set("outcome", chosen.join(","));
-    if (text.value.trim()) state.set("text", text.value.trim());
-    history.replaceState(null, "", `#${state}`);
-  };
-
-  const set = (state) => {
-    const chosen = new Set((state.get("outcome") || "").split(","));
-    for (const box of boxes) box.checked = chosen.has(box.value);
-    failures.checked = state.get("show") === "failures";
-    text.value = state.get("text") || "";
-    apply();
-  };
-
-  // The hash is either a filter (`#show=failures&text=iq`) or a check (`#xep-0030/info-is-answered`).
+  // The hash is either a filter (`#show=failures&text=iq`), or a check or a finding (`#xep-0030/info-is-answered`).
   const follow = () => {
     const hash = location.hash.slice(1);
     if (!hash || hash.includes("=")) return set(new URLSearchParams(hash));
@@ -61,8 +71,6 @@
     return undefined;
   };
 
-  form.addEventListener("input", () => { apply(); keep(); });
-  form.addEventListener("submit", (event) => event.preventDefault());
   window.addEventListener("hashchange", follow);
 
   for (const code of document.querySelectorAll(".command code")) {
@@ -82,7 +90,6 @@
     code.after(button);
   }
 
-  form.hidden = false;
-  apply();
+  set(new URLSearchParams());
   follow();
 })();
