@@ -329,8 +329,9 @@ def test_a_wrong_finding_is_refused_by_name(folder: Path, old: str, new: str, sa
         ("answers-once by valid {urn:a}b in iq set to server", True, (Expectation.FLAKY, "")),
         ("answers-once by valid {urn:a}b in iq get to server", True, (Expectation.FLAKY, "answers twice")),
         ("lives", False, (Expectation.FLAKY, "sometimes")),
-        ("reply-is-right by a[1]", False, (Expectation.KNOWN, "as it stands")),
-        ("reply-is-right by a1", False, (Expectation.KNOWN, "as it stands")),
+        ("logs-no-crash=Traceback[c2s]: a.lua:7: *what?", False, (Expectation.KNOWN, "as it stands")),
+        ("logs-no-crash=Traceback[c2s]: b.lua:9: *what?", False, (Expectation.KNOWN, "as it stands")),
+        ("logs-no-crash=Tracebackc: a.lua:7: *what?", False, (Expectation.UNEXPECTED, "")),
         ("Lives", False, (Expectation.UNEXPECTED, "")),
     ],
 )
@@ -340,7 +341,7 @@ def test_what_the_list_makes_of_a_finding(
     listed = (
         ANSWERS_TWICE,
         KnownFinding("lives", "sometimes", flaky=True),
-        KnownFinding("reply-is-right by a[1]", "as it stands"),
+        KnownFinding("logs-no-crash=Traceback[c2s]: ?.lua:*: *what?", "as it stands"),
     )
     assert expectation_of_finding(fingerprint, listed, flaky=flaky) == expected
 

@@ -10,7 +10,7 @@ link = "https://…"           # optional: the subject's own issue
 flaky = true                 # optional: sometimes it passes
 
 [[finding]]
-fingerprint = "answers-each-iq by valid * to contact"   # as a report gives it; *, ? and [ab] as in names of files
+fingerprint = "answers-each-iq by valid * to contact"   # as a report gives it; * is any text, ? any character
 reason = "why we believe that it is the subject's fault"
 versions = ["0.12"]          # these three as above
 link = "https://…"
@@ -50,7 +50,7 @@ class Known:
 
 @dataclass(frozen=True)
 class KnownFinding:
-    """Findings that are expected of a subject, and why: those whose fingerprint is, or fits, the pattern."""
+    """Findings that are expected of a subject, and why: those whose fingerprint fits the pattern."""
 
     fingerprint: str
     reason: str
@@ -59,8 +59,8 @@ class KnownFinding:
     flaky: bool = False
 
     def fits(self, fingerprint: str) -> bool:
-        # A fingerprint may hold what a pattern reads as its own signs; as it stands it is a pattern of itself too.
-        return fingerprint == self.fingerprint or fnmatchcase(fingerprint, self.fingerprint)
+        # Brackets stand for themselves: lines of logs, which fingerprints hold, are full of them.
+        return fnmatchcase(fingerprint, self.fingerprint.replace("[", "[[]"))
 
 
 _Entry = TypeVar("_Entry", Known, KnownFinding)
