@@ -145,7 +145,7 @@ def _replay(plan: Plan, begun: Running, cell: Cell, display: Display) -> Replay:
             seen = bool(crashes and begun.log_file)
             if why := obstacle(finding, cell, exits=watched is not None, crashes=seen):
                 return why
-            return Prober(casting_of(finding, cell, accounts, comeback), cell.patience, outside.since)
+            return Prober(casting_of(finding, cell, accounts, comeback), cell.patience, outside)
 
         try:
             return replay(plan.findings, prepare, display, lambda: outside.gone)

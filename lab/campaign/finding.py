@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
-from generators.stanza import Family
+from generators.stanza import Family, Moment
 from lab.campaign.batch import Item
 from lab.campaign.judge import RULES, Symptom
 from lab.campaign.pipe import Logged
@@ -108,6 +108,8 @@ def _source(item: Item) -> str:
         return f"valid {stanza.payload.element} in {kind} to {stanza.addressee}"
     if malformed.family is Family.BYTES:
         return malformed.operator
+    if malformed.moment is not Moment.BOUND:
+        return f"{malformed.operator} in {stanza.carrier}"
     if malformed.family is Family.PROTOCOL:
         return f"{malformed.operator} in {kind} to {stanza.addressee}"
     place = re.sub(r"\[\d+\]", "", malformed.place)

@@ -159,6 +159,8 @@ def _of_delivery(place: int, item: Item, element: Element) -> Iterator[Symptom]:
 def _of_stream(batch: Batch) -> Iterator[Symptom]:
     end = batch.fuzzer.end
     alone = 0 if len(batch.items) == 1 else None
+    if end is not None and end.limit:
+        return
     if end is not None and end.violation:
         yield Symptom("speaks-xmpp", alone, "an XMPP stream", f"{end.violation}: {end.seen}"[:SEEN])
     elif (batch.closed_by_us or (end is None and not batch.sentinel)) and not (end and end.condition):
@@ -205,7 +207,7 @@ def _of_witnesses(cast: Cast, batch: Batch) -> Iterator[Symptom]:
         if pipe.end is not None and pipe.end.violation:
             seen = f"the {pipe.label} was sent {pipe.end.violation}: {pipe.end.seen}"
             yield Symptom("passes-on-no-malformed", alone, "well-formed XML reaches others", seen[:SEEN])
-        elif pipe.end is not None:
+        elif pipe.end is not None and not pipe.end.limit:
             yield Symptom(
                 "answers-others", alone, f"the {pipe.label} stays connected", pipe.end.seen[:SEEN] or "closed"
             )

@@ -26,6 +26,20 @@ NEVER = {"{jabber:iq:register}query"}
 """Payloads that may take away the account that sends them: what would follow says nothing of the server."""
 
 
+ENDING = {
+    "authentication-again",
+    "payload-without-stanza",
+    "spoofed-from",
+    "stanza-in-wrong-namespace",
+    "stanza-of-servers",
+    "stanza-without-namespace",
+    "starttls-again",
+    "unknown-stanza",
+    "words-of-a-server",
+}
+"""Operators for whose stanzas servers end the stream, as they may: a batch would break off there."""
+
+
 class Plan(NamedTuple):
     """What is to be drawn: a use of a payload, malformed by `operator` (None: valid)."""
 
@@ -45,6 +59,7 @@ class Plan(NamedTuple):
             (operator.family is Family.BYTES and not operator.valid)
             or operator.heavy
             or operator.spoils
+            or operator.name in ENDING
             or operator.moment is not Moment.BOUND
         )
 
@@ -146,6 +161,9 @@ def drawn(
 ) -> Item | None:
     """Draw one item from any source; its choices are kept where the source writes them down."""
     stanza = generator.draw(source, identifier)
+    if "@" not in scene.own:  # a component says who it is: its server does not stamp what it sends (XEP-0114 §3)
+        opened = f"<{stanza.carrier}"
+        stanza = stanza._replace(xml=stanza.xml.replace(opened, f"{opened} from='{scene.own}'", 1))
     malformed = None
     if operator is not None:
         malformed = operator.apply(source, stanza, scene)

@@ -6,13 +6,14 @@ Every try has a cast of its own, so nothing is owed to what was sent before.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from secrets import token_hex
+from typing import Protocol
 
 from generators.stanza import Moment, Scene
 from lab.campaign.batch import Item, begin, begin_early, finish
-from lab.campaign.cast import Cast, Casting, connected
+from lab.campaign.cast import Cast, Casting
 from lab.campaign.finding import CONFIRMATIONS, fingerprint
 from lab.campaign.judge import Symptom, judge
 from lab.campaign.pipe import Logged
@@ -20,9 +21,15 @@ from lab.campaign.template import Template
 from lab.errors import PeerError
 
 TRIES = 40  # casts that one suspicion may cost
+SECONDS = 8.0  # that a search may take
 HURRY = 0.3  # seconds of patience while searching
-Outside = Callable[[float], Symptom | None]
-"""What is known from outside the wire since a moment (epoch seconds): an exit, a crash in the log."""
+LOG_SECONDS = 0.2  # that it may take until a log has what happened
+
+
+class Outside(Protocol):
+    """What is known from outside the wire: an exit, a crash in the log; see `lab.campaign.outside`."""
+
+    def since(self, moment: float, *, wait: float = 0.0) -> Symptom | None: ...
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,8 @@ class Trial:
     symptoms: tuple[Symptom, ...]
     items: tuple[Item, ...]
     log: list[Logged]
+    ended: bool = False
+    """Whether the stream was ended."""
 
     def shows(self, rule: str, kind: str) -> Symptom | None:
         """The symptom that is looked for, if it is there."""
@@ -71,21 +80,26 @@ class Prober:
         began = time.time()
         try:
             cast = self._cast or self.casting.open(log=log)
+            self.casting.renew(cast, log=log)
         except PeerError as error:
             return Trial((Symptom("answers-others", None, "a new session", str(error)[:300], "refused"),), (), log)
         try:
-            symptoms, items = self._sent(cast, templates, log, min(self.patience, HURRY) if hurry else self.patience)
+            symptoms, items, ended = self._sent(
+                cast, templates, log, min(self.patience, HURRY) if hurry else self.patience
+            )
         except PeerError as error:
             symptoms, items = [Symptom("answers-others", None, "a new session", str(error)[:300], "refused")], ()
-        seen = self._outside(began)
-        self._cast = cast if self._frugal and not symptoms and not seen and connected(cast.pipes) else None
+            ended = True
+        # A good batch needs no waiting: whatever a crash breaks shows on the wire, too.
+        seen = self._outside.since(began, wait=LOG_SECONDS if symptoms or ended else 0.0)
+        self._cast = cast if self._frugal and not symptoms and not seen and cast.witnessed else None
         if self._cast is None:
             cast.close()
-        return Trial((*([seen] if seen else []), *symptoms), items, log)
+        return Trial((*([seen] if seen else []), *symptoms), items, log, ended)
 
     def _sent(
         self, cast: Cast, templates: Sequence[Template], log: list[Logged], patience: float
-    ) -> tuple[list[Symptom], tuple[Item, ...]]:
+    ) -> tuple[list[Symptom], tuple[Item, ...], bool]:
         items = tuple(filled(template, cast.scenes[0]) for template in templates)
         if len(items) == 1 and items[0].malformed and items[0].malformed.moment is not Moment.BOUND:
             pipe = self.casting.early(items[0].malformed.moment, log=log)
@@ -94,9 +108,10 @@ class Prober:
             batch = begin(cast, cast.fuzzers[0], items)
         finish(cast, batch, patience)
         symptoms = judge(cast, batch)
+        ended = batch.ended
         if batch.early:
             batch.fuzzer.close()
-        return symptoms, items
+        return symptoms, items, ended
 
     def close(self) -> None:
         if self._cast is not None:
@@ -109,20 +124,27 @@ def filled(template: Template, scene: Scene) -> Item:
 
 
 def narrow(
-    prober: Prober, templates: Sequence[Template], symptom: Symptom, likely: Sequence[int] = ()
+    prober: Prober,
+    templates: Sequence[Template],
+    symptom: Symptom,
+    likely: Sequence[int] = (),
+    *,
+    confirm: bool = True,
 ) -> Confirmed | None:
     """The shortest sequence that shows `symptom`, confirmed; None where it never showed again.
 
-    `likely` are the places that are tried alone before the whole is halved: those without an answer, say.
+    `likely` are the places that are tried alone before the whole is halved: those without an answer, say. Without
+    `confirm`, one more time is enough.
     """
+    times = CONFIRMATIONS if confirm else 1
     search = _Search(prober, symptom)
     suspects = list(templates)
     for place in likely if symptom.place is None else (symptom.place,):
         if search.shows([suspects[place]]):
-            return search.confirmed([suspects[place]])
+            return search.confirmed([suspects[place]], times)
     if not search.shows(suspects):
         return None
-    return search.confirmed(search.shortest(suspects))
+    return search.confirmed(search.shortest(suspects), times)
 
 
 class _Search:
@@ -131,9 +153,10 @@ class _Search:
     def __init__(self, prober: Prober, symptom: Symptom) -> None:
         self._prober, self._symptom = prober, symptom
         self._left = TRIES
+        self._deadline = time.monotonic() + SECONDS
 
     def shows(self, templates: Sequence[Template], *, hurry: bool = True) -> Trial | None:
-        if self._left <= 0 or not templates:
+        if self._left <= 0 or not templates or (hurry and time.monotonic() > self._deadline):
             return None
         self._left -= 1
         trial = self._prober.probe(templates, hurry=hurry)
@@ -163,10 +186,10 @@ class _Search:
             size //= 2
         return suspects
 
-    def confirmed(self, suspects: list[Template]) -> Confirmed | None:
+    def confirmed(self, suspects: list[Template], tries: int) -> Confirmed | None:
         times, shown = 0, None
-        self._left += CONFIRMATIONS
-        for _ in range(CONFIRMATIONS):
+        self._left += tries
+        for _ in range(tries):
             trial = self.shows(suspects, hurry=False)
             if trial:
                 times, shown = times + 1, trial

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
@@ -27,6 +28,7 @@ class Outside:
         self._crashes = [re.compile(pattern) for pattern in crashes]
         self._offset = log_file.stat().st_size if log_file and log_file.exists() else 0
         self._lines: list[tuple[float, str]] = []
+        self._told = 0.0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._weigh, name="memory", daemon=True)
         self.memory_start = 0
@@ -50,25 +52,39 @@ class Outside:
         """What the server may use, in bytes."""
         return max(MEMORY_LEAST, MEMORY_FACTOR * self.memory_start)
 
-    def since(self, moment: float) -> Symptom | None:
-        """An exit, or a crash in the log, since `moment` (epoch seconds)."""
-        for exit_ in engines.exits(self._run_dir) if self._run_dir else ():
-            if exit_.at >= moment - MARGIN:
-                return Symptom("lives", None, "the process lives", exit_.why)
+    def since(self, moment: float, *, wait: float = 0.0) -> Symptom | None:
+        """An exit, or a crash in the log, since `moment` (epoch seconds); each is told once.
+
+        `wait` is how many seconds it may take until the log has what happened by now.
+        """
+        deadline = time.monotonic() + wait
+        while (symptom := self._news(moment - MARGIN)) is None and time.monotonic() < deadline:
+            self._over.wait(0.01)
+        return symptom
+
+    def _news(self, moment: float) -> Symptom | None:
+        exits = [exit_ for exit_ in self._exits() if exit_.at >= moment]
+        if len(exits) > 0 and exits[-1].at > self._told:
+            self._told = exits[-1].at
+            return Symptom("lives", None, "the process lives", exits[-1].why)
         self._read()
-        for at, line in self._lines:
-            if at >= moment - MARGIN:
+        lines, self._lines = self._lines, []
+        for at, line in lines:
+            if at >= moment:
                 return Symptom("logs-no-crash", None, "no crash in the log", line[:LINE], _gist(line))
         return None
 
+    def _exits(self) -> tuple[engines.SubjectExit, ...]:
+        return engines.exits(self._run_dir) if self._run_dir else ()
+
     @property
     def exits(self) -> int:
-        return len(engines.exits(self._run_dir)) if self._run_dir else 0
+        return len(self._exits())
 
     @property
     def gone(self) -> str:
         """Why the subject will not come back; empty while it lives, or is being restarted."""
-        exits = engines.exits(self._run_dir) if self._run_dir else ()
+        exits = self._exits()
         return exits[-1].why if exits and not exits[-1].restarted else ""
 
     def too_much_memory(self) -> Symptom | None:

@@ -32,6 +32,8 @@ class End:
     orderly: bool = False
     violation: str = ""
     seen: str = ""
+    limit: bool = False
+    """What came was no fault of the server's, but more than we read: deeper, larger."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,10 @@ class Pipe:
         except ConnectionLost as error:
             self._close(seen=error.seen)
         except PeerViolation as error:
-            self._close(violation=error.message, seen=error.seen)
+            if error.condition == "policy-violation":
+                self._close(seen=f"{error.message}: {error.seen}", limit=True)
+            else:
+                self._close(violation=error.message, seen=error.seen)
         except PeerError as error:
             self._close(seen=f"{error.message}: {error.seen}")
         return found
@@ -129,15 +134,18 @@ class Pipe:
         stream.receive_data(data)
         while (event := stream.next_event()) is not None:
             if isinstance(event, StreamClosed):
+                # The peer may wait for our closing tag before it closes the connection (RFC 6120 §4.4).
                 self._orderly = True
-            elif event.element.tag == f"{{{STREAM}}}error":
+                self._close()
+                return
+            if event.element.tag == f"{{{STREAM}}}error":
                 self._condition = stream_error_condition(event.element)
                 self._seen = show(event.element)
             else:
                 self.receive(event.element)
 
-    def _close(self, *, violation: str = "", seen: str = "") -> None:
-        self.end = End(self._condition, self._orderly, violation, self._seen or seen)
+    def _close(self, *, violation: str = "", seen: str = "", limit: bool = False) -> None:
+        self.end = End(self._condition, self._orderly, violation, self._seen or seen, limit)
         self.session.transport.close()
 
     def close(self) -> None:

@@ -161,6 +161,8 @@ class Stream:
             self._drain()
             if self.state is State.CLOSED:
                 raise _trailing(str(error)) from error
+            if "XML_PARSE_HUGE" in str(error):  # a limit of the parser's, not of XML's
+                raise PeerViolation("more than we read", condition="policy-violation", seen=str(error)) from error
             raise PeerViolation("the XML is not well-formed", seen=str(error)) from error
         self._drain()
         if forbidden is not None:
