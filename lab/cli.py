@@ -36,6 +36,7 @@ from lab.options import (
     print_json,
     provide_docker,
     provide_engine_for,
+    seconds,
     shown,
     table,
 )
@@ -79,15 +80,25 @@ def run(
     provide_engine: ProvideEngine = False,
     workers: Annotated[int, typer.Option("--workers", "-n", min=1, help="Checks that run side by side.")] = 4,
     seed: Annotated[int | None, typer.Option("--seed", help="For whatever is drawn by chance.")] = None,
+    fuzz_for: Annotated[
+        str,
+        typer.Option("--fuzz", metavar="TIME", help="How long to fuzz behind the checks; 0: not at all."),
+    ] = "10s",
     out_folder: Out = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Start a server, run the checks, report: rows first, then each failure with its evidence."""
+    """Start a server, run the checks, fuzz it for a while, report: rows first, then each failure with its evidence.
+
+    Checks that are asked for by name are run alone, without fuzzing.
+    """
     from lab import catalogue, report, subjects  # noqa: PLC0415 - `stanzalab --help` answers at once
+    from lab import fuzz as fuzzing  # noqa: PLC0415
     from lab import run as lab_run  # noqa: PLC0415
 
     selected = catalogue.select(year=year, rows=row or (), names=check or (), providers=provider or ())
+    fuzz_seconds = 0.0 if check else seconds(fuzz_for, "--fuzz")
+    tried = {c.requirement.provider for c in selected}
     subject = None if cell else subjects.find(server)
     if provide_engine:
         provide_engine_for(subject, engine, verbose=verbose)
@@ -102,6 +113,8 @@ def run(
         workers=workers,
         seed=seed,
         rows=tuple(row or ()),
+        trials=fuzzing.trials_behind(year, row or (), provider or (), tried) if fuzz_seconds else (),
+        fuzz_seconds=fuzz_seconds,
     )
     with ConsoleDisplay(err if as_json else out, verbose=verbose, quiet=as_json) as display:
         done = lab_run.run(plan, display)

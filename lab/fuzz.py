@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -28,7 +28,7 @@ from lab.record import Footer, Writer
 from lab.robustness import CampaignFacts, Found, Robust, Robustness
 from lab.starting import INTERRUPTED, RECORD, copy_log, header_of, now, running, surveyed
 from lab.subjects import Subject
-from lab.subjects.known import KnownFinding, expectation_of_finding, known_findings
+from lab.subjects.known import KnownFinding, expectation_of_finding, known_findings, not_seen
 from lab.verdict import Expectation
 from schemas import robustness, suites
 from schemas.robustness import Trial
@@ -94,6 +94,13 @@ def trials_of(rows: Sequence[Row], providers: Sequence[str] = ()) -> tuple[Trial
     return tuple(robustness.trial(provider) for provider in (providers or listed))
 
 
+def trials_behind(year: int, rows: Sequence[str], providers: Sequence[str], tried: Set[str]) -> tuple[Trial, ...]:
+    """What a short campaign behind checks tries: the rows asked for, or those with a provider that was checked."""
+    if rows or providers:
+        return trials_of(rows_of(year, rows), providers)
+    return trials_of([row for row in rows_of(year) if tried & {provider.id for provider in row.listed}])
+
+
 def fuzz(plan: Plan, display: Display) -> Fuzzed:
     """Run a campaign. Raises UsageError and MachineError; whatever was found by then is in the corpus."""
     started = time.monotonic()
@@ -157,12 +164,13 @@ def campaign(
         writer.finding(found)
     for tally in outcome.tallies:
         writer.robustness(_robustness(tally, outcome))
-    writer.campaign(_facts(outcome, replay))
+    unseen = not_seen(listed, [found.fingerprint for found in founds])
+    writer.campaign(_facts(outcome, replay, unseen))
     return outcome, _exit_code(outcome, founds)
 
 
 def _exit_code(outcome: Outcome, founds: Sequence[Found]) -> int:
-    if outcome.stopped and not outcome.findings:
+    if outcome.stopped:
         return Exit.MACHINE
     unexpected = any(found.expectation is Expectation.UNEXPECTED for found in founds)
     return Exit.UNEXPECTED if unexpected or outcome.memory else Exit.OK
@@ -219,7 +227,7 @@ def _robustness(tally: Tally, outcome: Outcome) -> Robustness:
     )
 
 
-def _facts(outcome: Outcome, replay: str) -> CampaignFacts:
+def _facts(outcome: Outcome, replay: str, unseen: tuple[str, ...]) -> CampaignFacts:
     return CampaignFacts(
         seed=outcome.seed,
         seconds=round(outcome.seconds, 3),
@@ -231,4 +239,5 @@ def _facts(outcome: Outcome, replay: str) -> CampaignFacts:
         memory=f"expected {outcome.memory.expected}, seen {outcome.memory.seen}" if outcome.memory else "",
         stopped=outcome.stopped,
         replay=replay,
+        not_seen=unseen,
     )

@@ -49,6 +49,9 @@ class Template:
         """The template of an item that was made in `scene`."""
         stanza, malformed, allowed = item.stanza, item.malformed, item.allowed
         blanks = _blanks(scene, item.id)
+        chunks = [_emptied(chunk, blanks) for chunk in item.chunks]
+        # An id that stands there in another spelling (references, another encoding) stays what it is.
+        named = item.id == stanza.id and any(b"{{id}}" in chunk for chunk in chunks)
         return cls(
             element=stanza.payload.element,
             provider=stanza.payload.provider,
@@ -56,8 +59,8 @@ class Template:
             type=stanza.type,
             addressee=stanza.addressee.value,
             to=_emptied(stanza.to.encode(), blanks).decode(),
-            chunks=tuple(b64encode(_emptied(chunk, blanks)).decode() for chunk in item.chunks),
-            id="{{id}}" if item.id == stanza.id else item.id,
+            chunks=tuple(b64encode(chunk).decode() for chunk in chunks),
+            id="{{id}}" if named else item.id,
             reactions=tuple(sorted(allowed.reactions)),
             errors=tuple(sorted(allowed.errors)),
             stream_errors=tuple(sorted(allowed.stream_errors)),
