@@ -11,8 +11,11 @@ selection = $(foreach r,$(ROW),--row '$(r)') $(foreach c,$(CHECK),--check '$(c)'
 quick = $(foreach r,tls direct-tls feature-discovery feature-broadcasts server-extensibility event-publishing,--row core/$(r))
 options = $(if $(SERVER),--server '$(SERVER)') $(selection) $(if $(OUT),--out '$(OUT)') $(if $(N),--workers $(N)) $(if $(V),--verbose)
 
+cell = $(if $(CELL),--cell '$(CELL)') $(if $(SERVER),--server '$(SERVER)')
+fuzzing = $(if $(STANZAS),--stanzas $(STANZAS)) $(if $(SEED),--seed $(SEED)) $(if $(OUT),--out '$(OUT)')
+
 .DEFAULT_GOAL := help
-.PHONY: help lab prove test bench doctor clean
+.PHONY: help lab fuzz replay compare prove test bench doctor clean
 
 help:  ## this text
 	@echo 'make lab                            a quick look: the embedded server, every Core row but RFC 6120 itself'
@@ -21,17 +24,31 @@ help:  ## this text
 	@echo 'make lab SERVER=prosody ROW=core/tls        … only a row or a category of the suite'
 	@echo "make lab SERVER=prosody CHECK='rfc-6120/*'  … only some checks"
 	@echo 'make lab CELL=cell.json             check a server that you have running (docs/cell.md)'
+	@echo 'make fuzz SERVER=prosody FOR=10m    fuzz a server, row by row; what breaks it is kept in corpus/'
+	@echo 'make replay SERVER=prosody          try again what was found: fixed, still there, changed'
+	@echo 'make compare SERVERS=prosody,ejabberd       where servers answer the same stanzas differently'
 	@echo 'make prove SERVER=prosody           prove that the checks can fail'
 	@echo 'make test                           the lab’s own tests'
 	@echo 'make bench                          measure the lab itself'
 	@echo 'make doctor                         what works on this machine'
 	@echo
-	@echo 'Also: PROVIDER="XEP-0030" SUITE=2022 OUT=folder N=workers V=1 (verbose) MOST=damages LAB_ENGINE=local|docker'
+	@echo 'Also: PROVIDER="XEP-0030" SUITE=2022 OUT=folder N=workers V=1 (verbose) MOST=damages SEED=1 STANZAS=10000'
+	@echo '      FUZZ=0 (no fuzzing behind the checks) FINDING=name CORPUS=folder LAB_ENGINE=local|docker'
 	@echo 'More: $(STANZALAB) --help'
 
 lab: $(VENV)/installed
-	@$(STANZALAB) run --provide-engine $(if $(CELL),--cell '$(CELL)') $(options) \
+	@$(STANZALAB) run --provide-engine $(if $(CELL),--cell '$(CELL)') $(options) $(if $(FUZZ),--fuzz '$(FUZZ)') \
+		$(if $(SEED),--seed $(SEED)) \
 		$(if $(strip $(SERVER)$(CELL)$(ROW)$(CHECK)$(PROVIDER)),,$(quick) --workers 6)
+
+fuzz: $(VENV)/installed
+	@$(STANZALAB) fuzz --provide-engine $(cell) $(selection) $(fuzzing) $(if $(FOR),--for '$(FOR)')
+
+replay: $(VENV)/installed
+	@$(STANZALAB) replay $(foreach f,$(FINDING),'$(f)') --provide-engine $(cell) $(if $(CORPUS),--corpus '$(CORPUS)')
+
+compare: $(VENV)/installed
+	@$(STANZALAB) compare --provide-engine $(if $(SERVERS),--servers '$(SERVERS)') $(selection) $(fuzzing)
 
 prove: $(VENV)/installed
 	@$(STANZALAB) prove --provide-engine $(options) $(if $(MOST),--most $(MOST))

@@ -265,10 +265,12 @@ def _print_cluster(number: int, cluster: Cluster, servers: tuple[str, ...]) -> N
     out.print(Text(f"{number}. {cluster.count:,} stanza{'s' if cluster.count > 1 else ''}", "bold"))
     for name, answer in zip(servers, cluster.answers, strict=True):
         out.print(Text.assemble("   ", (f"{name:<{width}}", "cyan"), f"  {answer}"), soft_wrap=True)
-    groups = [f"{group.what} ({group.count:,})" for group in cluster.groups[:GROUPS]]
-    if len(cluster.groups) > GROUPS:
-        groups.append(f"{len(cluster.groups) - GROUPS} more kinds")
-    for line in groups:
+    summary = cluster.summary()
+    lines = [f"{what} ({count:,})" for what, count in summary[:GROUPS]]
+    left = len(summary) - GROUPS
+    if left > 0:
+        lines.append(f"and {left} more kind{'s' if left > 1 else ''}")
+    for line in lines:
         out.print(Padding(Text(line), (0, 0, 0, 3)))
     out.print(Padding(Text(_short(cluster.example.text, EXAMPLE), "dim"), (0, 0, 0, 3)))
     out.print()

@@ -41,7 +41,7 @@ def fuzz(
     year: Year = DEFAULT_YEAR,
     row: FuzzRows = None,
     provider: Providers = None,
-    for_: Annotated[str, typer.Option("--for", metavar="TIME", help="How long: 90, 60s, 10m.")] = "60s",
+    for_: Annotated[str, typer.Option("--for", metavar="TIME", help="How long to send: 90, 60s, 10m.")] = "60s",
     stanzas: Annotated[int | None, typer.Option("--stanzas", min=1, help="How many at most.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="The same seed makes the same stanzas.")] = None,
     shrink: Annotated[str, typer.Option("--shrink", metavar="TIME", help="For making each finding small.")] = "10s",

@@ -97,24 +97,29 @@ def begin_early(cast: Cast, pipe: Pipe, item: Item) -> Batch:
     return batch
 
 
-def finish(cast: Cast, batch: Batch, patience: float) -> None:
+def finish(cast: Cast, batch: Batch, patience: float, *, settle: float | None = None) -> None:
     """Wait until all that must come has come, or the stream ended, or `patience` (seconds) is at its end.
+
+    With `settle`, answers that are missing behind an answered sentinel are waited for no longer than that.
 
     Where a sentinel is not answered, our stream is closed then: what waits for the rest of an unfinished element
     has all that will come, and must end.
     """
-    _await(cast, batch, patience)
+    _await(cast, batch, patience, settle)
     if not batch.ended and not batch.sentinel and len(batch.items) == 1:
         batch.fuzzer.write(b"</stream:stream>")
         batch.closed_by_us = True
-        _await(cast, batch, patience)
+        _await(cast, batch, patience, settle)
     batch.took = time.monotonic() - batch.began
 
 
-def _await(cast: Cast, batch: Batch, patience: float) -> None:
+def _await(cast: Cast, batch: Batch, patience: float, settle: float | None) -> None:
     deadline = time.monotonic() + patience
+    settled = False
     while not _complete(cast, batch):
         now = time.monotonic()
+        if settle is not None and not settled and batch.sentinel and batch.witnesses:
+            deadline, settled = min(deadline, now + settle), True
         if now >= deadline:
             break
         pump((*cast.pipes, batch.fuzzer) if batch.early else cast.pipes, min(STEP, deadline - now))

@@ -34,9 +34,10 @@ FUZZERS = 2  # sessions that take turns, so that the server always has something
 SLICE = 0.4  # seconds for one provider, before the next has its turn
 ROTATE = 4_000  # stanzas after which a cast is dismissed: rosters, archives and nodes grow
 PADDING = b" " * 24 * 1024
+SETTLE = 0.3  # seconds that a missing answer is waited for; whether it is missing, is looked into
 ALONE = 0.35  # share of the time for stanzas that are sent alone
-NARROWING = 0.5  # share of the time for looking into symptoms; and at least so many seconds:
-NARROWING_LEAST = 5.0
+NARROWING = 0.75  # seconds for looking into symptoms, for each second of sending; and at least so many:
+NARROWING_LEAST = 10.0
 MALFORMED = 0.4  # share of the stanzas in bulk
 REFUSALS = 4  # times in a row that no session can be opened, after which the campaign is given up
 
@@ -50,7 +51,10 @@ class Listener(Protocol):
 
 @dataclass(frozen=True)
 class Bounds:
-    """Where a campaign ends: after `seconds` or `stanzas`, whichever is first; `shrink` is seconds for a finding."""
+    """Where a campaign ends: after `seconds` of sending or so many `stanzas`, whichever is first.
+
+    What they show is looked into besides, within a bound of its own; `shrink` is seconds for each finding.
+    """
 
     seconds: float = 60.0
     stanzas: int | None = None
@@ -146,7 +150,7 @@ class Campaign:
             return True
         sent = sum(lane.tally.sent for lane in self._lanes)
         enough = self.bounds.stanzas is not None and sent >= self.bounds.stanzas
-        return enough or self._elapsed >= self.bounds.seconds
+        return enough or self._sending >= self.bounds.seconds
 
     @property
     def _elapsed(self) -> float:
@@ -155,10 +159,10 @@ class Campaign:
     def _slice(self, lane: _Lane) -> None:
         """One provider's turn: batches, then stanzas alone, then a look into what they showed."""
         began = time.monotonic()
+        inquired = self._inquiry.seconds
         try:
             self._bulk(lane, began + SLICE * (1 - ALONE))
-            middle = time.monotonic()
-            lane.bulk_seconds += middle - began
+            lane.bulk_seconds += time.monotonic() - began
             while lane.alone_seconds <= ALONE * (lane.bulk_seconds + lane.alone_seconds) and not self._over():
                 started = time.monotonic()
                 self._alone(lane)
@@ -170,7 +174,7 @@ class Campaign:
         if lane.tally.over == "component":
             # There is one such address, and whoever is asked there must answer: nobody would, until the next turn.
             self._dismiss(lane.tally.over)
-        self._sending += time.monotonic() - began
+        self._sending += time.monotonic() - began - (self._inquiry.seconds - inquired)
         self._tell(f"sending {lane.tally.provider}")
         self._inquire()
 
@@ -239,7 +243,7 @@ class Campaign:
     def _end(self, lane: _Lane, cast: Cast, batch: Batch) -> None:
         """Wait for a batch, count it, and write down what it shows."""
         began = time.time() - (time.monotonic() - batch.began)
-        finish(cast, batch, self.cell.patience)
+        finish(cast, batch, self.cell.patience, settle=SETTLE)
         lane.tally.count(batch)
         symptoms = judge(cast, batch)
         unusual = bool(symptoms) or (batch.ended and len(batch.items) > 1)
@@ -296,7 +300,7 @@ class Campaign:
 
     def _inquire(self, *, at_the_end: bool = False) -> None:
         """Look into what waits, within a share of the time."""
-        most = max(NARROWING_LEAST, NARROWING * (self.bounds.seconds if at_the_end else self._elapsed))
+        most = max(NARROWING_LEAST, NARROWING * (self.bounds.seconds if at_the_end else self._sending))
         while self._inquiry.waiting and self._inquiry.seconds < most and not self._stopped:
             try:
                 self._inquiry.look_into_next()

@@ -5,8 +5,9 @@ Facts in, facts out; a difference is information and no verdict.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -99,6 +100,17 @@ class Cluster:
     def count(self) -> int:
         return sum(group.count for group in self.groups)
 
+    def summary(self) -> list[tuple[str, int]]:
+        """What was sent, and how often, the most often first: all that one operator made together."""
+        counts: Counter[str] = Counter()
+        kinds: Counter[str] = Counter()
+        for group in self.groups:
+            name = group.operator or group.what
+            counts[name] += group.count
+            kinds[name] += 1
+        whole = {group.operator or group.what: group.what for group in self.groups}
+        return [(whole[name] if kinds[name] == 1 else name, count) for name, count in counts.most_common()]
+
     @property
     def example(self) -> Example:
         """The shortest of all."""
@@ -135,16 +147,15 @@ def _short(namespace: str) -> str:
 
 def clustered(found: Iterable[tuple[Status, Group]]) -> list[Cluster]:
     """The clusters, those that are sure first, then the largest; in each the largest groups first."""
-    clusters: dict[tuple[Status, tuple[str, ...]], dict[tuple[str, str], Group]] = {}
+    clusters: dict[tuple[Status, tuple[str, ...]], dict[str, Group]] = {}
     for status, group in found:
         groups = clusters.setdefault((status, group.example.outline), {})
-        key = (group.what, group.element)
-        before = groups.get(key)
+        before = groups.get(group.what)
         if before is None:
-            groups[key] = group
+            groups[group.what] = group
             continue
         shorter = min(before.example, group.example, key=lambda e: (len(e.text), e.text))
-        groups[key] = Group(group.what, group.element, group.operator, before.count + group.count, shorter)
+        groups[group.what] = replace(before, count=before.count + group.count, example=shorter)
     made = [
         Cluster(answers, status, sorted(groups.values(), key=lambda g: (-g.count, g.what)))
         for (status, answers), groups in clusters.items()

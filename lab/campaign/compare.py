@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import cycle
 from typing import NamedTuple, Protocol
 
-from generators.stanza import Scene
+from generators.stanza import Moment, Scene
 from lab.accounts import Accounts, Comeback
 from lab.campaign.answers import Answer, who_ended
 from lab.campaign.batch import Item
@@ -34,7 +34,7 @@ HURRY = 0.4  # seconds that a batch may be silent, at least; what that misses is
 CONFIRM_PATIENCE = 2.0  # seconds that a stanza alone may be silent, at most
 CANDIDATES = 3  # stanzas of a kind that are kept, the shortest, and tried alone until one shows the difference
 TIMES = 2  # that a stanza is sent beside others, until its answer can be told
-CHECKS = 400  # stanzas tried alone in all
+CHECKS = 800  # stanzas tried alone in all
 REFUSALS = 4  # times in a row that no cast can be opened, after which the comparison is given up
 
 
@@ -96,6 +96,10 @@ class _Sent(NamedTuple):
     trial: Trial
 
 
+_Key = tuple[tuple[str, ...], str]
+"""The kinds of answer, and what kind of stanza had them."""
+
+
 @dataclass
 class _Suspicion:
     """All stanzas of a kind that were answered in the same kinds; the shortest are kept."""
@@ -103,6 +107,10 @@ class _Suspicion:
     what: str
     count: int = 0
     candidates: list[_Sent] = field(default_factory=list)
+
+    @property
+    def malformed(self) -> bool:
+        return self.candidates[0].items[0].malformed is not None
 
     def add(self, sent: _Sent) -> None:
         self.count += 1
@@ -142,11 +150,11 @@ class Comparison:
         for number, trial in enumerate(trials):
             self._add(number, trial)
         self._troupes: dict[Transport, Troupe] = {}
-        self._suspicions: dict[tuple[tuple[str, ...], str, str], _Suspicion] = {}
+        self._suspicions: dict[_Key, _Suspicion] = {}
         self._random = random.Random(seed)  # noqa: S311 - for tests, not for secrets
         self._valid = self._malformed = self._alike = self._uneven = 0
-        self._lacking: set[str] = set()
-        self._refusals = 0
+        self._lacking: dict[Transport, set[str]] = {}
+        self._refusals = self._checks = 0
         self._stopped = ""
 
     def run(self) -> Outcome:
@@ -166,7 +174,8 @@ class Comparison:
             self._dismiss()
             for accounts in self._accounts:
                 accounts.close()
-        found += [(Status.UNCHECKED, _group(s, s.candidates[0].example)) for s in self._suspicions.values()]
+        for left in self._suspicions.values():
+            found.append((Status.UNCHECKED, _group(left.what, left.count, left.candidates[0].example)))
         return Outcome(
             servers=tuple(player.name for player in self._players),
             seed=self._seed,
@@ -178,7 +187,7 @@ class Comparison:
             uneven=self._uneven,
             seconds=time.monotonic() - began,
             skipped=tuple(self._skipped),
-            lacking=tuple(sorted(self._lacking)),
+            lacking=tuple(sorted(set.intersection(*self._lacking.values()) if self._lacking else ())),
             interrupted=interrupted,
             stopped=self._stopped,
         )
@@ -290,8 +299,7 @@ class Comparison:
             return
         sent = _Sent(row, _example(row[0], troupe.scenes[0], answers), lane.trial)
         name = what(row[0])
-        key = (sent.example.kinds, name, row[0].stanza.payload.element)
-        self._suspicions.setdefault(key, _Suspicion(name)).add(sent)
+        self._suspicions.setdefault((sent.example.kinds, name), _Suspicion(name)).add(sent)
 
     # --- sending alone, what was answered differently
 
@@ -301,46 +309,66 @@ class Comparison:
         One of each set of answers comes first, so that a short time tells of all of them.
         """
         self._dismiss()
-        keys = sorted(self._suspicions, key=lambda key: (-self._suspicions[key].count, key))
+        # Valid stanzas first: what they show is no news of those that were malformed from their like.
+        keys = sorted(
+            self._suspicions, key=lambda key: (self._suspicions[key].malformed, -self._suspicions[key].count, key)
+        )
         firsts = list({key[0]: key for key in reversed(keys)}.values())
         order = [*firsts, *(key for key in keys if key not in set(firsts))]
-        left = CHECKS
+        sure: dict[_Key, Example] = {}
         for number, key in enumerate(order, 1):
-            suspicion = self._suspicions[key]
-            status, example, tries = Status.UNCHECKED, suspicion.candidates[0].example, 0
-            for candidate in suspicion.candidates:
-                if self._stopped or not left or time.monotonic() > deadline:
-                    break
-                left -= 1
-                tries += 1
-                seen = self._again(candidate)
-                if seen is None:
-                    continue
-                if len(set(seen.kinds)) > 1 and self._is_steady(seen, key[0], candidate):
-                    status, example = Status.ALONE, seen
-                    break
-                status = Status.SEQUENCE
-            if tries:
-                found.append((status, _group(suspicion, example)))
-                del self._suspicions[key]
+            if self._stopped or self._checks >= CHECKS or time.monotonic() > deadline:
+                break
+            found.append(self._checked(key, sure))
+            del self._suspicions[key]
             self._tell(f"sending alone, {number} of {len(order)} kinds")
+
+    def _checked(self, key: _Key, sure: dict[_Key, Example]) -> tuple[Status, Group]:
+        """Send the candidates of a kind alone, until one shows that servers differ; and its valid stanza, if it has one.
+
+        What is known of valid stanzas is in `sure`.
+        """
+        suspicion = self._suspicions[key]
+        status, example = Status.UNCHECKED, suspicion.candidates[0].example
+        for candidate in suspicion.candidates:
+            item = candidate.items[0]
+            valid = what(item._replace(malformed=None))
+            if known := sure.get((key[0], valid)):
+                return Status.ALONE, _group(valid, suspicion.count, known)
+            seen = self._again(item, candidate.trial)
+            if seen is None:
+                continue
+            if len(set(seen.kinds)) == 1 or not self._is_steady(seen, key[0], candidate):
+                status = Status.SEQUENCE
+                continue
+            if item.malformed is not None and item.malformed.moment is Moment.BOUND:
+                plain = self._again(item._replace(malformed=None), candidate.trial)
+                if plain is None or plain.kinds != seen.kinds:
+                    return Status.ALONE, _group(suspicion.what, suspicion.count, seen)
+                seen = plain
+            sure[seen.kinds, valid] = seen
+            return Status.ALONE, _group(
+                valid if not seen.template.operator else suspicion.what, suspicion.count, seen
+            )
+        return status, _group(suspicion.what, suspicion.count, example)
 
     def _is_steady(self, seen: Example, before: tuple[str, ...], sent: _Sent) -> bool:
         """Whether a stanza was answered in these kinds twice: behind others and alone, or else twice alone."""
         if seen.kinds == before:
             return True
-        again = self._again(sent)
+        again = self._again(sent.items[0], sent.trial)
         return again is not None and again.kinds == seen.kinds
 
-    def _again(self, sent: _Sent) -> Example | None:
+    def _again(self, item: Item, trial: Trial) -> Example | None:
         """What a stanza's answers are, alone on fresh casts; None where that cannot be told."""
+        self._checks += 1
         try:
-            troupe = self._open(sent.trial)
+            troupe = self._open(trial)
         except PeerError as error:
             self._refused(error)
             return None
         try:
-            row = troupe.same(sent.items[0])
+            row = troupe.same(item)
             if row is None:
                 return None
             patience = min(CONFIRM_PATIENCE, *(player.cell.patience for player in self._players))
@@ -376,7 +404,8 @@ class Comparison:
             for player, accounts in zip(self._players, self._accounts, strict=True)
         ]
         troupe = Troupe.open(castings)
-        self._lacking |= {str(addressee) for addressee in wanted if not troupe.scenes[0].addresses.get(addressee)}
+        there = troupe.scenes[0].addresses
+        self._lacking[over] = {str(addressee) for addressee in wanted if not there.get(addressee)}
         return troupe
 
     def _dismiss(self) -> None:
@@ -398,6 +427,6 @@ def _example(item: Item, scene: Scene, answers: Iterable[Answer]) -> Example:
     return Example(Template.of(item, scene), tuple(answers))
 
 
-def _group(suspicion: _Suspicion, example: Example) -> Group:
+def _group(name: str, count: int, example: Example) -> Group:
     template = example.template
-    return Group(suspicion.what, template.element, template.operator, suspicion.count, example)
+    return Group(name, template.element, template.operator, count, example)

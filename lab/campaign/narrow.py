@@ -21,7 +21,7 @@ from lab.campaign.template import Template
 from lab.errors import PeerError
 
 TRIES = 40  # casts that one suspicion may cost
-SECONDS = 8.0  # that a search may take
+SECONDS = 4.0  # that a search may take
 HURRY = 0.3  # seconds of patience while searching
 LOG_SECONDS = 0.2  # that it may take until a log has what happened
 

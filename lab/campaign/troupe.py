@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -13,8 +14,10 @@ from lab.campaign.answers import Answer, answer_of
 from lab.campaign.batch import Batch, Item, begin, begin_early, finish
 from lab.campaign.cast import Cast, Casting, connected
 from lab.campaign.maker import drawn
-from lab.campaign.pipe import Pipe
+from lab.campaign.pipe import Pipe, pump
 from schemas.payloads import Addressee
+
+LINGER = 0.3  # seconds
 
 
 class Troupe:
@@ -82,6 +85,7 @@ class Troupe:
             finish(cast, batch, min(casting.cell.patience, max(least, 100 * casting.cell.round_trip)))
             batches.append(batch)
             if batch.early:
+                _linger(cast, batch.fuzzer)
                 self._early.append(batch.fuzzer)
             self.fit = self.fit and connected(cast.pipes) and (batch.sentinel or batch.early)
         return batches
@@ -100,6 +104,13 @@ class Troupe:
         for cast in self._casts:
             cast.ledger.strays.clear()
             cast.ledger.leaks.clear()
+
+
+def _linger(cast: Cast, pipe: Pipe) -> None:
+    """Let what may come on a stream that no sentinel can be sent on come, until it ends; not for long."""
+    deadline = time.monotonic() + LINGER
+    while not pipe.closed and (left := deadline - time.monotonic()) > 0:
+        pump((*cast.pipes, pipe), left)
 
 
 class _Watched(ReplaySource):
