@@ -17,7 +17,6 @@ from lab.wire.stream import Element
 COMMENT = "urn:stanzalab:fakes:comment"
 _COMMENT = re.compile(rb"<!\[CDATA\[.*?\]\]>|<!--((?:(?!--).)*)-->", re.DOTALL)
 _STAND_IN = re.compile(rb'<comment xmlns="' + COMMENT.encode() + rb'">x([0-9a-f]*)</comment>')
-_BMP = 0xFFFF
 
 
 class SwallowsItemsOfANode(Behaviour):
@@ -81,13 +80,13 @@ class LeaksHeadlines(Behaviour):
                     client.send(leaked)
 
 
-class HangsOnAstralNode(Behaviour):
-    """Hangs, the connection open, when the server is asked about a node with a character beyond U+FFFF."""
+class HangsOnAccentedNode(Behaviour):
+    """Hangs, the connection open, when the server is asked about a node with a letter outside ASCII."""
 
     def on_stanza(self, connection: ClientConnection, stanza: Element) -> None:
         query = _request(stanza, f"{{{DISCO_INFO}}}query")
         node = "" if query is None else query.get("node", "")
-        if _is_for_server(connection, stanza) and any(ord(character) > _BMP for character in node):
+        if _is_for_server(connection, stanza) and any(c.isalpha() and not c.isascii() for c in node):
             connection.ended = True
         else:
             super().on_stanza(connection, stanza)
@@ -99,7 +98,7 @@ class PlantedFaults(
     AnswersVersionTwice,
     WrongIdToOwnPing,
     LeaksHeadlines,
-    HangsOnAstralNode,
+    HangsOnAccentedNode,
 ):
     """Has six faults, each of which one kind of stanza shows."""
 
