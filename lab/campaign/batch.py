@@ -126,11 +126,9 @@ def _await(cast: Cast, batch: Batch, patience: float, settle: float | None) -> N
 
 
 def _complete(cast: Cast, batch: Batch) -> bool:
-    if batch.early:
-        return _complete_early(batch)
     marks = cast.ledger.marks
     batch.sentinel = batch.sentinel or batch.mark in marks
-    if not (batch.sentinel or batch.ended):
+    if not (_was_read_early(batch) if batch.early else batch.sentinel or batch.ended):
         return False
     if not batch.witness_marks:
         # Behind the fuzzer's own sentinel, so that whatever the server passed on is on its way before theirs.
@@ -138,14 +136,14 @@ def _complete(cast: Cast, batch: Batch) -> bool:
     batch.witnesses = all(mark in marks for mark in batch.witness_marks)
     if not batch.witnesses:
         return False
-    if batch.ended:
+    if batch.ended or batch.early:
         return True
     if any(item.allowed.ends_stream for item in batch.items):
         return time.monotonic() - batch.began > LINGER
     return _answered(batch)
 
 
-def _complete_early(batch: Batch) -> bool:
+def _was_read_early(batch: Batch) -> bool:
     """Without a sentinel, only an answer or the end shows that the server has read it."""
     if batch.ended:
         return True
