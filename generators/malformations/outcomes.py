@@ -46,8 +46,8 @@ BAD_NAMESPACES = Allowed(
 )
 """XML, but not in its namespaces: <not-acceptable/>, or the end of the stream; never a delivery."""
 
-NOT_A_STANZA = Allowed(_END | {Reaction.SILENCE}, "RFC 6120 §4.8.4, §4.9.3.24", stream_errors=INVALID)
-"""A child of the stream that is no stanza: ignored, or the end of the stream; never a delivery."""
+NOT_A_STANZA = Allowed(_END | {Reaction.SILENCE, Reaction.ERROR}, "RFC 6120 §4.8.4, §4.9.3.24", stream_errors=INVALID)
+"""A child of the stream that is no stanza: ignored, refused, or the end of the stream; never a delivery."""
 
 STREAM_ENDED = Allowed(_END | {Reaction.SILENCE}, "RFC 6120 §4.4, §11.3")
 """Behind the closing tag nothing is a stanza of this stream; how the server closes is left to it."""

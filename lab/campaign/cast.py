@@ -24,6 +24,7 @@ from lab.wire.session import Session, localname
 from lab.wire.stream import Element
 from schemas.payloads import Addressee
 
+WITHIN = "-within"  # behind the ids of what stands within another stanza (generators.malformations.smuggling)
 MUC = "http://jabber.org/protocol/muc"
 MUC_OWNER = f"{MUC}#owner"
 SERVICES = {
@@ -49,12 +50,16 @@ class Seen:
 
 
 class Ledger:
-    """What came of which stanza, by id; `strays` are replies and errors that no stanza of ours explains."""
+    """What came of which stanza, by id; `strays` are replies and errors that no stanza of ours explains.
+
+    `smuggled` bear an id that only stood within another stanza (the malformations of smuggling give such).
+    """
 
     def __init__(self) -> None:
         self.entries: dict[str, Seen] = {}
         self.strays: list[tuple[str, Element]] = []
         self.leaks: list[Element] = []
+        self.smuggled: list[tuple[str, Element]] = []
         self.marks: set[str] = set()
 
     def expect(self, identifier: str) -> Seen:
@@ -110,6 +115,8 @@ class Cast:
 
     def _fuzzer_got(self, pipe: Pipe, element: Element) -> None:
         identifier = element.get("id", "")
+        if identifier.endswith(WITHIN):
+            self.ledger.smuggled.append((pipe.label, element))
         entry = self.ledger.entries.get(identifier)
         kind = element.get("type")
         name = localname(element)
@@ -132,6 +139,8 @@ class Cast:
         if identifier.startswith("sentinel-") and element.get("type") in {"result", "error"}:
             self.ledger.marks.add(identifier)
             return
+        if identifier.endswith(WITHIN):
+            self.ledger.smuggled.append(("contact", element))
         entry = self.ledger.entries.get(identifier)
         if entry is not None:
             entry.deliveries.append(("contact", element))

@@ -6,19 +6,22 @@ symptom is not raised: one false accusation costs more than ten missed faults.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from generators.allowed import Reaction
 from generators.stanza import Family
 from lab.campaign.batch import Batch, Item, must_answer
-from lab.campaign.cast import Cast, Seen
+from lab.campaign.cast import WITHIN, Cast, Seen
 from lab.standing import Request, faults_of_reply, faults_of_stanza
 from lab.wire.session import localname, show, stanza_error_condition
 from lab.wire.stream import Element
 from schemas.payloads import Addressee, Carrier
 
 SEEN = 600  # characters of a stanza that a symptom shows
+
+ERROR_RULES = {"error-child", "error-type", "error-condition"}
+"""The rules of `lab.standing` for how an error looks."""
 
 OWN = {
     Addressee.SERVER,
@@ -55,6 +58,9 @@ RULES = {
         Rule("keeps-the-stream", "RFC 6120 §4.9", "A stanza that nothing is wrong with does not end the stream."),
         Rule("ends-the-stream", "RFC 6120 §4.9.1, §11", "What is no XMPP stream is ended by a stream error."),
         Rule("reacts-as-allowed", "RFC 6120 §8", "What a specification forbids to do with a stanza is not done."),
+        Rule(
+            "splits-as-sent", "RFC 6120 §4.8, §11.3", "What stands within a stanza is not taken for one of its own."
+        ),
         Rule("keeps-to-itself", "RFC 6120 §10.5", "A stanza reaches nobody but whom it is addressed to."),
         Rule("passes-on-no-malformed", "RFC 6120 §11", "Nothing malformed reaches another user."),
         Rule("speaks-xmpp", "RFC 6120 §4, §11", "What the server sends is an XMPP stream."),
@@ -135,6 +141,9 @@ def _of_reply(batch: Batch, place: int, item: Item, reply: Element) -> Iterator[
         faults = faults_of_reply(request, reply)
     else:
         faults = faults_of_stanza(reply, session.jid, session.domain)
+    if item.malformed is not None:
+        # Whoever is told a wrong sender may answer to it; how an error looks is no matter of what it answers.
+        faults = tuple(fault for fault in faults if fault.rule in ERROR_RULES)
     for fault in faults[:1]:
         yield Symptom("reply-is-right", place, f"{fault.says} ({fault.where})", _shown(reply), fault.rule)
 
@@ -142,9 +151,9 @@ def _of_reply(batch: Batch, place: int, item: Item, reply: Element) -> Iterator[
 def _of_delivery(place: int, item: Item, element: Element) -> Iterator[Symptom]:
     addressee, carrier = item.stanza.addressee, item.stanza.carrier
     malformed = item.malformed
-    if malformed is not None and malformed.family is Family.BYTES and not item.allowed.permits(Reaction.DELIVERY):
-        yield Symptom("passes-on-no-malformed", place, _reactions(item), _shown(element))
-    elif (
+    if item.allowed.ends_stream:
+        return  # that the stream goes on is the fault, or that it ended behind what was delivered is none
+    if (
         addressee in OWN
         and carrier is not Carrier.PRESENCE
         and (malformed is None or malformed.family is Family.SCHEMA)
@@ -198,6 +207,7 @@ def _of_silence(batch: Batch, alone: int | None) -> Iterator[Symptom]:
 def _of_witnesses(cast: Cast, batch: Batch) -> Iterator[Symptom]:
     alone = 0 if len(batch.items) == 1 else None
     places = {item.id: place for place, item in enumerate(batch.items) if item.id}
+    yield from _of_smuggled(cast, places)
     for leak in [leak for leak in cast.ledger.leaks if leak.get("id") in places or not leak.get("id")]:
         cast.ledger.leaks.remove(leak)
         place = places.get(leak.get("id", ""), alone)
@@ -212,7 +222,8 @@ def _of_witnesses(cast: Cast, batch: Batch) -> Iterator[Symptom]:
                 "answers-others", alone, f"the {pipe.label} stays connected", pipe.end.seen[:SEEN] or "closed"
             )
     if (
-        not batch.witnesses
+        batch.witness_marks
+        and not batch.witnesses
         and cast.contact.end is None
         and cast.bystander.end is None
         and (batch.sentinel or batch.ended)
@@ -243,3 +254,14 @@ def _reactions(item: Item) -> str:
 
 def _shown(*elements: Element) -> str:
     return " ".join(show(element) for element in elements)[:SEEN]
+
+
+def _of_smuggled(cast: Cast, places: Mapping[str, int]) -> Iterator[Symptom]:
+    """A stanza that stood within another's bytes, and was taken for one of its own by the server."""
+    for who, element in list(cast.ledger.smuggled):
+        place = places.get(element.get("id", "").removesuffix(WITHIN))
+        if place is not None:
+            cast.ledger.smuggled.remove((who, element))
+            yield Symptom(
+                "splits-as-sent", place, "one stanza, or the end of the stream", f"{who}: {_shown(element)}"
+            )
