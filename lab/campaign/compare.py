@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from itertools import cycle
 from typing import NamedTuple, Protocol
 
-from generators.stanza import Moment, Scene
+from generators.stanza import Scene
 from lab.accounts import Accounts, Comeback
 from lab.campaign.answers import Answer, who_ended
 from lab.campaign.batch import Item
 from lab.campaign.cast import Casting
 from lab.campaign.clusters import Cluster, Example, Group, Status, clustered, what
+from lab.campaign.differences import Candidate, Inquiry, Key, Suspicion, in_order
 from lab.campaign.maker import Maker
 from lab.campaign.template import Template
 from lab.campaign.troupe import Troupe
@@ -32,7 +33,6 @@ ROTATE = 640  # stanzas after which all casts are fresh again
 MALFORMED = 0.5  # share of the stanzas in bulk
 HURRY = 0.4  # seconds that a batch may be silent, at least; what that misses is set right when it is sent alone
 CONFIRM_PATIENCE = 2.0  # seconds that a stanza alone may be silent, at most
-CANDIDATES = 3  # stanzas of a kind that are kept, the shortest, and tried alone until one shows the difference
 TIMES = 2  # that a stanza is sent beside others, until its answer can be told
 CHECKS = 800  # stanzas tried alone in all
 REFUSALS = 4  # times in a row that no cast can be opened, after which the comparison is given up
@@ -88,37 +88,6 @@ class Outcome:
         return self.valid + self.malformed
 
 
-class _Sent(NamedTuple):
-    """A stanza that was answered differently: an item a server, the answers, and what it takes to draw it again."""
-
-    items: tuple[Item, ...]
-    example: Example
-    trial: Trial
-
-
-_Key = tuple[tuple[str, ...], str]
-"""The kinds of answer, and what kind of stanza had them."""
-
-
-@dataclass
-class _Suspicion:
-    """All stanzas of a kind that were answered in the same kinds; the shortest are kept."""
-
-    what: str
-    count: int = 0
-    candidates: list[_Sent] = field(default_factory=list)
-
-    @property
-    def malformed(self) -> bool:
-        return self.candidates[0].items[0].malformed is not None
-
-    def add(self, sent: _Sent) -> None:
-        self.count += 1
-        self.candidates.append(sent)
-        self.candidates.sort(key=lambda s: (len(s.example.text), s.example.text))
-        del self.candidates[CANDIDATES:]
-
-
 class _Waiting(NamedTuple):
     """A stanza that is to be sent again, since its answer could not be told so many `times`."""
 
@@ -150,11 +119,11 @@ class Comparison:
         for number, trial in enumerate(trials):
             self._add(number, trial)
         self._troupes: dict[Transport, Troupe] = {}
-        self._suspicions: dict[_Key, _Suspicion] = {}
+        self._suspicions: dict[Key, Suspicion] = {}
         self._random = random.Random(seed)  # noqa: S311 - for tests, not for secrets
         self._valid = self._malformed = self._alike = self._uneven = 0
         self._lacking: dict[Transport, set[str]] = {}
-        self._refusals = self._checks = 0
+        self._refusals = 0
         self._stopped = ""
 
     def run(self) -> Outcome:
@@ -174,8 +143,7 @@ class Comparison:
             self._dismiss()
             for accounts in self._accounts:
                 accounts.close()
-        for left in self._suspicions.values():
-            found.append((Status.UNCHECKED, _group(left.what, left.count, left.candidates[0].example)))
+        found.extend((Status.UNCHECKED, left.as_seen) for left in self._suspicions.values())
         return Outcome(
             servers=tuple(player.name for player in self._players),
             seed=self._seed,
@@ -297,71 +265,26 @@ class Comparison:
         if len({answer.kind for answer in answers}) == 1:
             self._alike += 1
             return
-        sent = _Sent(row, _example(row[0], troupe.scenes[0], answers), lane.trial)
-        name = what(row[0])
-        self._suspicions.setdefault((sent.example.kinds, name), _Suspicion(name)).add(sent)
+        example, name = _example(row[0], troupe.scenes[0], answers), what(row[0])
+        suspicion = self._suspicions.setdefault((example.kinds, name), Suspicion(name))
+        suspicion.add(Candidate(row[0], example, lane.trial))
 
     # --- sending alone, what was answered differently
 
     def _check(self, deadline: float, found: list[tuple[Status, Group]]) -> None:
-        """Send a stanza of each kind alone to fresh casts; what that shows is added to `found`.
-
-        One of each set of answers comes first, so that a short time tells of all of them.
-        """
+        """Send a stanza of each kind alone; what that shows is added to `found`."""
         self._dismiss()
-        # Valid stanzas first: what they show is no news of those that were malformed from their like.
-        keys = sorted(
-            self._suspicions, key=lambda key: (self._suspicions[key].malformed, -self._suspicions[key].count, key)
-        )
-        firsts = list({key[0]: key for key in reversed(keys)}.values())
-        order = [*firsts, *(key for key in keys if key not in set(firsts))]
-        sure: dict[_Key, Example] = {}
+        inquiry = Inquiry(self._again)
+        order = in_order(self._suspicions)
         for number, key in enumerate(order, 1):
-            if self._stopped or self._checks >= CHECKS or time.monotonic() > deadline:
+            if self._stopped or inquiry.sent >= CHECKS or time.monotonic() > deadline:
                 break
-            found.append(self._checked(key, sure))
+            found.append(inquiry.check(self._suspicions[key], key))
             del self._suspicions[key]
             self._tell(f"sending alone, {number} of {len(order)} kinds")
 
-    def _checked(self, key: _Key, sure: dict[_Key, Example]) -> tuple[Status, Group]:
-        """Send the candidates of a kind alone, until one shows that servers differ; and its valid stanza, if it has one.
-
-        What is known of valid stanzas is in `sure`.
-        """
-        suspicion = self._suspicions[key]
-        status, example = Status.UNCHECKED, suspicion.candidates[0].example
-        for candidate in suspicion.candidates:
-            item = candidate.items[0]
-            valid = what(item._replace(malformed=None))
-            if known := sure.get((key[0], valid)):
-                return Status.ALONE, _group(valid, suspicion.count, known)
-            seen = self._again(item, candidate.trial)
-            if seen is None:
-                continue
-            if len(set(seen.kinds)) == 1 or not self._is_steady(seen, key[0], candidate):
-                status = Status.SEQUENCE
-                continue
-            if item.malformed is not None and item.malformed.moment is Moment.BOUND:
-                plain = self._again(item._replace(malformed=None), candidate.trial)
-                if plain is None or plain.kinds != seen.kinds:
-                    return Status.ALONE, _group(suspicion.what, suspicion.count, seen)
-                seen = plain
-            sure[seen.kinds, valid] = seen
-            return Status.ALONE, _group(
-                valid if not seen.template.operator else suspicion.what, suspicion.count, seen
-            )
-        return status, _group(suspicion.what, suspicion.count, example)
-
-    def _is_steady(self, seen: Example, before: tuple[str, ...], sent: _Sent) -> bool:
-        """Whether a stanza was answered in these kinds twice: behind others and alone, or else twice alone."""
-        if seen.kinds == before:
-            return True
-        again = self._again(sent.items[0], sent.trial)
-        return again is not None and again.kinds == seen.kinds
-
     def _again(self, item: Item, trial: Trial) -> Example | None:
         """What a stanza's answers are, alone on fresh casts; None where that cannot be told."""
-        self._checks += 1
         try:
             troupe = self._open(trial)
         except PeerError as error:
@@ -425,8 +348,3 @@ def _over(trial: Trial) -> Transport:
 
 def _example(item: Item, scene: Scene, answers: Iterable[Answer]) -> Example:
     return Example(Template.of(item, scene), tuple(answers))
-
-
-def _group(name: str, count: int, example: Example) -> Group:
-    template = example.template
-    return Group(name, template.element, template.operator, count, example)
