@@ -65,6 +65,7 @@ test: $(VENV)/installed-dev
 bench: $(VENV)/installed
 	@$(VENV)/bin/python bench/generation.py
 	@$(VENV)/bin/python bench/round_trips.py
+	@$(VENV)/bin/python bench/fuzzing.py
 	@$(VENV)/bin/python bench/lab_run.py
 
 doctor: $(VENV)/installed

@@ -145,12 +145,13 @@ def run(plan: Plan, display: Display) -> Done:
 
 def _start(server: Server, plan: Plan, stack: ExitStack, display: Display) -> Player:
     """A server in a folder of its own, until `stack` is left."""
+    if server.cell_file is not None:
+        refuse_strangers(cells.read(server.cell_file), plan.allowed)
     folder = plan.out / re.sub(r"[^\w.-]+", "-", server.name)
     folder.mkdir(parents=True, exist_ok=True)
     begun = stack.enter_context(
         running(server.subject, server.cell_file, plan.engine, folder, display, restarts=RESTARTS)
     )
-    refuse_strangers(begun.cell, plan.allowed)
     cell = surveyed(begun, display)
     cells.write(cell, folder / "cell.json")
     watched = None if cell.process.kind == "attached" else folder

@@ -117,9 +117,10 @@ def run(plan: Plan, display: Display) -> Done:
         plan.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MachineError(f"cannot write to {plan.out}", cause=str(error)) from error
+    if plan.cell_file is not None:
+        refuse_strangers(cells.read(plan.cell_file), plan.allowed)
     restarts = RESTARTS + 3 * sum(finding.rule == "lives" for finding in plan.findings)
     with running(plan.subject, plan.cell_file, plan.engine, plan.out, display, restarts=restarts) as begun:
-        refuse_strangers(begun.cell, plan.allowed)
         cell = surveyed(begun, display)
         cells.write(cell, plan.out / "cell.json")
         try:

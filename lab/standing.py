@@ -97,6 +97,7 @@ _CONDITIONS = frozenset(
         "subscription-required",
         "undefined-condition",
         "unexpected-request",
+        "bad-format",  # a stream error's name, but XEP-0049 answers with it: nobody is blamed for following that
         "payment-required",  # of RFC 3920, dropped by RFC 6120: nobody is blamed for it
     )
 )

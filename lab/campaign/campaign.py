@@ -21,7 +21,7 @@ from lab.campaign.cast import Cast, Casting, connected
 from lab.campaign.finding import Finding
 from lab.campaign.inquiry import Inquiry
 from lab.campaign.judge import judge
-from lab.campaign.maker import Maker
+from lab.campaign.maker import SPENT, Maker
 from lab.campaign.narrow import LOG_SECONDS
 from lab.campaign.outside import Outside
 from lab.campaign.tally import Outcome, Tally
@@ -238,6 +238,8 @@ class Campaign:
             pipe.close()
             return
         self._end(lane, cast, begin(cast, cast.fuzzers[0], [item], padding=self._padding))
+        if item.stanza.payload.element in SPENT:
+            cast.fuzzers[0].close()
         self._mend(lane, cast)
 
     def _end(self, lane: _Lane, cast: Cast, batch: Batch) -> None:

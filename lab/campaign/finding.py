@@ -97,15 +97,20 @@ def fingerprint(symptom: Symptom, items: Sequence[Item]) -> str:
     rule = f"{symptom.rule}={symptom.kind}" if symptom.kind else symptom.rule
     if symptom.rule == "logs-no-crash":
         return rule  # the line says where it crashed, and that is what it is known by
-    # Which stanzas stood in a long sequence is chance; the rule and its kind are what is the same each time.
-    return f"{rule} by {_source(items[0]) if len(items) == 1 else SEQUENCE}"
+    if len(items) != 1:  # which stanzas stand in a long sequence is chance
+        return f"{rule} by {SEQUENCE}"
+    if (
+        symptom.rule == "reply-is-right"
+    ):  # how a reply looks depends on what is answered, not on what is wrong with it
+        return f"{rule} by {_valid_source(items[0])}"
+    return f"{rule} by {_source(items[0])}"
 
 
 def _source(item: Item) -> str:
     stanza, malformed = item.stanza, item.malformed
     kind = f"{stanza.carrier} {stanza.type}".strip()
     if malformed is None:
-        return f"valid {stanza.payload.element} in {kind} to {stanza.addressee}"
+        return f"valid {_valid_source(item)}"
     if malformed.family is Family.BYTES:
         return malformed.operator
     if malformed.moment is not Moment.BOUND:
@@ -114,6 +119,11 @@ def _source(item: Item) -> str:
         return f"{malformed.operator} in {kind} to {stanza.addressee}"
     place = re.sub(r"\[\d+\]", "", malformed.place)
     return f"{malformed.operator} {stanza.payload.element} in {kind} to {stanza.addressee} at {place}"
+
+
+def _valid_source(item: Item) -> str:
+    stanza = item.stanza
+    return f"{stanza.payload.element} in {stanza.carrier} {stanza.type}".strip() + f" to {stanza.addressee}"
 
 
 def trace(log: list[Logged]) -> tuple[TraceEntry, ...]:

@@ -118,12 +118,14 @@ class Inquiry:
             if len(self.waiting) >= WAITING or self._fruitless[symptom.rule] >= FRUITLESS:
                 tally.unconfirmed += 1
                 continue
-            templates = tuple(Template.of(item, scene) for item in batch.items)
+            # What names its addressee in another encoding cannot be sent by others: its valid stanza stands in.
+            items = tuple(item if Template.can_be_of(item) else _valid(item) for item in batch.items)
+            templates = tuple(Template.of(item, scene) for item in items)
             self.waiting.append(
                 Suspicion(
                     symptom,
                     templates,
-                    tuple(batch.items),
+                    items,
                     _likely(batch),
                     scene,
                     tally,

@@ -26,6 +26,23 @@ NEVER = {"{jabber:iq:register}query"}
 """Payloads that may take away the account that sends them: what would follow says nothing of the server."""
 
 
+SPENT = {"{urn:xmpp:blocking}block"}
+"""Payloads behind which a session may rightly see no answers any more: it has blocked who would give them."""
+
+CLIENTS_ONLY = {
+    "authentication-again",
+    "bind-again",
+    "malformed-from",
+    "payload-without-stanza",
+    "spoofed-from",
+    "stanza-in-wrong-namespace",
+    "stanza-of-servers",
+    "stanza-without-namespace",
+    "starttls-again",
+    "words-of-a-server",
+}
+"""Operators that are about the streams of clients: a component's namespace and its senders are others."""
+
 ENDING = {
     "authentication-again",
     "payload-without-stanza",
@@ -50,7 +67,7 @@ class Plan(NamedTuple):
     @property
     def solo(self) -> bool:
         """Whether it is sent on a session of its own, since the stream may not go on behind it."""
-        if self.use.stanza is Carrier.STREAM or self.payload.element in SOLO:
+        if self.use.stanza is Carrier.STREAM or self.payload.element in SOLO | SPENT:
             return True
         operator = self.operator
         if operator is None:
@@ -160,8 +177,11 @@ def drawn(
     generator: Generator, operator: Operator | None, source: Source, scene: Scene, identifier: str
 ) -> Item | None:
     """Draw one item from any source; its choices are kept where the source writes them down."""
+    component = "@" not in scene.own
+    if component and operator and (operator.name in CLIENTS_ONLY or operator.moment is not Moment.BOUND):
+        return None
     stanza = generator.draw(source, identifier)
-    if "@" not in scene.own:  # a component says who it is: its server does not stamp what it sends (XEP-0114 §3)
+    if component:  # a component says who it is: its server does not stamp what it sends (XEP-0114 §3)
         opened = f"<{stanza.carrier}"
         stanza = stanza._replace(xml=stanza.xml.replace(opened, f"{opened} from='{scene.own}'", 1))
     malformed = None

@@ -48,7 +48,8 @@ class Template:
     def of(cls, item: Item, scene: Scene) -> Self:
         """The template of an item that was made in `scene`."""
         stanza, malformed, allowed = item.stanza, item.malformed, item.allowed
-        blanks = _blanks(scene, item.id)
+        # An id that was changed is part of what is wrong: it stays as it is.
+        blanks = _blanks(scene, item.id if item.id == stanza.id else "")
         chunks = [_emptied(chunk, blanks) for chunk in item.chunks]
         # An id that stands there in another spelling (references, another encoding) stays what it is.
         named = item.id == stanza.id and any(b"{{id}}" in chunk for chunk in chunks)
@@ -113,6 +114,14 @@ class Template:
             Moment(self.moment),
         )
         return Item(stanza, malformed, self.choices)
+
+    @classmethod
+    def can_be_of(cls, item: Item) -> bool:
+        """Whether others can send it: whom it names must stand there in plain bytes, not in another encoding."""
+        malformed = item.malformed
+        if malformed is None or malformed.family is not Family.BYTES or not item.stanza.to:
+            return True
+        return item.stanza.to.encode() in malformed.data
 
     @property
     def text(self) -> str:
