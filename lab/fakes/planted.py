@@ -47,7 +47,7 @@ class WrongIdToOwnPing(Behaviour):
 
 
 class PassesOnComments(Behaviour):
-    """Takes a comment within a message for a part of it, and hands it on."""
+    """Takes a comment within a message (no error) for a part of it, and hands it on."""
 
     def on_data(self, connection: Connection, data: bytes) -> None:
         # The stream's own reader refuses comments, as it must: an element stands in for each until it is sent.
@@ -56,7 +56,8 @@ class PassesOnComments(Behaviour):
         super().on_data(connection, data)
 
     def on_stanza(self, connection: ClientConnection, stanza: Element) -> None:
-        if localname(stanza) != "message" and next(stanza.iter(f"{{{COMMENT}}}comment"), None) is not None:
+        passed_on = localname(stanza) == "message" and stanza.get("type") != "error"
+        if not passed_on and next(stanza.iter(f"{{{COMMENT}}}comment"), None) is not None:
             connection.fail("restricted-xml")
         else:
             super().on_stanza(connection, stanza)
