@@ -308,8 +308,8 @@ def _valid(item: Item) -> Item:
 
 
 def _key(item: Item) -> tuple[str, ...]:
-    """What an item is like: broken bytes are alike in every payload."""
+    """What an item is like: broken bytes are alike in every payload, but may be passed on to one and not to another."""
     stanza, malformed = item.stanza, item.malformed
     if malformed is not None and malformed.family is Family.BYTES:
-        return (malformed.operator,)
+        return (malformed.operator, stanza.carrier, stanza.addressee)
     return (item.operator, stanza.payload.element, stanza.carrier, stanza.type, stanza.addressee)
