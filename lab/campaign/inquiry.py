@@ -308,7 +308,7 @@ def _valid(item: Item) -> Item:
 
 
 def _key(item: Item) -> tuple[str, ...]:
-    """What an item is like: broken bytes are alike in every payload, but may be passed on to one and not to another."""
+    """What an item is like: broken bytes are alike in every payload, but some addressee may be handed them."""
     stanza, malformed = item.stanza, item.malformed
     if malformed is not None and malformed.family is Family.BYTES:
         return (malformed.operator, stanza.carrier, stanza.addressee)
