@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from lab.display import ConsoleDisplay
@@ -32,7 +33,6 @@ from lab.options import (
     provide_engine_for,
     seconds,
     shown,
-    table,
 )
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ CLUSTERS = 20  # shown on the terminal; the file has all
 GROUPS = 3  # of a cluster
 EXAMPLE = 230  # characters of an example
 SENT = 400  # characters of a finding's stanzas
+OUTCOME = len("still there (3 of 3)")
 STYLES = {"fixed": "green", "still there": "bold red", "changed": "yellow", "impossible": "dim"}
 
 
@@ -135,7 +136,9 @@ def replay(
 
 
 def _print_replay(made: Replay) -> None:
-    listing = table("finding", "outcome")
+    listing = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    listing.add_column("finding", no_wrap=True)  # cut short: the beginning of a name will do
+    listing.add_column("outcome", no_wrap=True, min_width=OUTCOME + 2)
     for result in made.results:
         listing.add_row(Text(result.finding.name), _outcome(result))
     out.print(listing)
@@ -147,20 +150,26 @@ def _print_replay(made: Replay) -> None:
         for word, text in (
             ("instead", result.instead),
             ("why", result.reason),
-            ("sent", _short(result.finding.text, SENT)),
+            ("sent", _sent(result.finding)),
             ("expected", result.expected),
             ("seen", _short(result.seen, SENT)),
         ):
             if text:
                 out.print(f"  {word}: {text}", markup=False, soft_wrap=True)
     counts = [f"{made.count(o)} {o}" for o in dict.fromkeys(result.outcome for result in made.results)]
-    out.print(f"{', '.join(counts) or 'nothing was replayed'}, of {made.wanted} findings")
+    out.print(f"{', '.join(counts) or 'nothing was replayed'}, of {made.wanted}")
     if made.interrupted:
         out.print(f"interrupted: {len(made.results)} of {made.wanted} were replayed")
     if made.stopped:
         out.print(
             f"given up after {len(made.results)} of {made.wanted}: {made.stopped}", markup=False, soft_wrap=True
         )
+
+
+def _sent(finding: Finding) -> str:
+    """The stanza; of a sequence how long it is, and its last."""
+    last = _short(finding.templates[-1].text, SENT)
+    return last if len(finding.templates) == 1 else f"{len(finding.templates)} stanzas in a row, the last is {last}"
 
 
 def _outcome(result: Replayed) -> Text:
