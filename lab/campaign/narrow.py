@@ -21,7 +21,8 @@ from lab.campaign.template import Template
 from lab.errors import PeerError
 
 TRIES = 40  # casts that one suspicion may cost
-SECONDS = 4.0  # that a search may take
+SECONDS = 4.0  # that a search may take, and on a slow server as long as so many probes take:
+PROBES = 12
 HURRY = 0.3  # seconds of patience while searching
 LOG_SECONDS = 0.2  # that it may take until a log has what happened
 
@@ -153,13 +154,16 @@ class _Search:
     def __init__(self, prober: Prober, symptom: Symptom) -> None:
         self._prober, self._symptom = prober, symptom
         self._left = TRIES
-        self._deadline = time.monotonic() + SECONDS
+        self._began = time.monotonic()
+        self._deadline = self._began + SECONDS
 
     def shows(self, templates: Sequence[Template], *, hurry: bool = True) -> Trial | None:
         if self._left <= 0 or not templates or (hurry and time.monotonic() > self._deadline):
             return None
         self._left -= 1
         trial = self._prober.probe(templates, hurry=hurry)
+        if self._left == TRIES - 1:
+            self._deadline = max(self._deadline, self._began + PROBES * (time.monotonic() - self._began))
         return trial if trial.shows(self._symptom.rule, self._symptom.kind) else None
 
     def shortest(self, suspects: list[Template]) -> list[Template]:
