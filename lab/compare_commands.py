@@ -240,11 +240,11 @@ def compare(
 def _print_comparison(made: Compared) -> None:
     from lab.campaign.clusters import Status, by_status  # noqa: PLC0415
 
-    sure = [cluster for cluster in made.clusters if cluster.status is Status.ALONE]
-    for number, cluster in enumerate(sure[:CLUSTERS], 1):
+    told = [cluster for cluster in made.clusters if cluster.status is not Status.SEQUENCE]
+    for number, cluster in enumerate(told[:CLUSTERS], 1):
         _print_cluster(number, cluster, made.servers)
-    if len(sure) > CLUSTERS:
-        out.print(f"… and {len(sure) - CLUSTERS} more such sets of answers")
+    if len(told) > CLUSTERS:
+        out.print(f"… and {len(told) - CLUSTERS} more such sets of answers")
     counts = by_status(made.clusters)
     out.print(
         f"{made.sent:,} stanzas ({made.malformed:,} malformed), seed {made.seed}: {made.alike:,} answered alike, "
@@ -271,7 +271,8 @@ def _print_comparison(made: Compared) -> None:
 
 def _print_cluster(number: int, cluster: Cluster, servers: tuple[str, ...]) -> None:
     width = max(len(name) for name in servers)
-    out.print(Text(f"{number}. {cluster.count:,} stanza{'s' if cluster.count > 1 else ''}", "bold"))
+    unsure = ", not sent alone" if cluster.status == "unchecked" else ""
+    out.print(Text(f"{number}. {cluster.count:,} stanza{'s' if cluster.count > 1 else ''}{unsure}", "bold"))
     for name, answer in zip(servers, cluster.answers, strict=True):
         out.print(Text.assemble("   ", (f"{name:<{width}}", "cyan"), f"  {answer}"), soft_wrap=True)
     summary = cluster.summary()
