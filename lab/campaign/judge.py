@@ -194,7 +194,9 @@ def _of_silence(batch: Batch, alone: int | None) -> Iterator[Symptom]:
     if batch.early:
         item = batch.items[0]
         if item.allowed.ends_stream:
-            yield Symptom("ends-the-stream", 0, _reactions(item), f"the stream was left open: {silence}")
+            replies = batch.seen[0].replies
+            came = f"after {_shown(*replies[:1])}" if replies else silence
+            yield Symptom("ends-the-stream", 0, _reactions(item), f"the stream was left open: {came}")
     elif batch.fuzzer.end is None:
         yield Symptom(
             "answers-the-sentinel", alone, "an answer to the iq behind it", f"{silence}, nor any end", "stuck"

@@ -16,8 +16,14 @@ from lab.cell import Process
 MEMORY_EVERY = 1.0  # seconds between two looks
 MEMORY_FACTOR = 6  # times what the server used at the beginning
 MEMORY_LEAST = 256 * 2**20  # bytes that it may always use
-LINE = 400  # characters of a log line that are shown
+SHOWN = 800  # characters of a crash that are shown
+BEHIND = 15  # lines of the log that belong to a crash, its own among them
+MORE = 0.03  # seconds in which the rest of them is written
 MARGIN = 0.05  # seconds by which a log line may be stamped too early
+
+
+_FRAME = re.compile(r"(?P<file>[\w./-]+\.(?:c|erl|ex|go|java|lua|py|rs))\b[^\w\n]{0,4}(?:line)?\W{0,2}(?P<line>\d+)")
+"""A place in a source file, as languages print it: `util/stanza.lua:521`, `(mod_vcard.erl, line 432)`."""
 
 
 class Outside:
@@ -27,7 +33,7 @@ class Outside:
         self._process, self._run_dir, self._log_file = process, run_dir, log_file
         self._crashes = [re.compile(pattern) for pattern in crashes]
         self._offset = log_file.stat().st_size if log_file and log_file.exists() else 0
-        self._lines: list[tuple[float, str]] = []
+        self._lines: list[tuple[float, str, str]] = []  # when, what it is known by, what it says
         self._told = 0.0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._weigh, name="memory", daemon=True)
@@ -69,9 +75,9 @@ class Outside:
             return Symptom("lives", None, "the process lives", exits[-1].why)
         self._read()
         lines, self._lines = self._lines, []
-        for at, line in lines:
+        for at, gist, text in lines:
             if at >= moment:
-                return Symptom("logs-no-crash", None, "no crash in the log", line[:LINE], _gist(line))
+                return Symptom("logs-no-crash", None, "no crash in the log", text[:SHOWN], gist)
         return None
 
     def _exits(self) -> tuple[engines.SubjectExit, ...]:
@@ -99,25 +105,41 @@ class Outside:
         )
 
     def _read(self) -> None:
-        """Take the crash lines that were appended to the log."""
+        """Take the crashes that were appended to the log, each with the lines behind it."""
+        lines = self._appended()
+        places = [n for n, (_, text) in enumerate(lines) if any(p.search(text) for p in self._crashes)]
+        if places and len(lines) - places[-1] < BEHIND and not _FRAME.search(lines[places[-1]][1]):
+            self._over.wait(MORE)  # where it happened is said in the lines that are just being written
+            lines += self._appended()
+        for n in places:
+            at, text = lines[n]
+            behind = [line for _, line in lines[n + 1 : n + BEHIND]]
+            self._lines.append((at, _gist(text, behind), "\n".join([text, *behind])))
+
+    def _appended(self) -> list[tuple[float, str]]:
+        """The whole lines that were appended to the log since it was last read: when, and what."""
         if not self._crashes or self._log_file is None or not self._log_file.exists():
-            return
+            return []
         with self._log_file.open("rb") as file:
             file.seek(self._offset)
             data = file.read()
         whole, newline, _ = data.rpartition(b"\n")
         self._offset += len(whole) + len(newline)
-        for line in whole.decode("utf-8", "backslashreplace").split("\n"):
-            at, _, text = line.partition(" ")
-            if any(pattern.search(text) for pattern in self._crashes):
-                self._lines.append((_number(at), text))
+        found = (line.partition(" ") for line in whole.decode("utf-8", "backslashreplace").split("\n") if line)
+        return [(_number(at), text) for at, _, text in found]
 
 
-def _gist(line: str) -> str:
-    """What is the same each time of a line that tells of a crash: no addresses, no times, no random names."""
-    line = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.,\d]*\S*|<\d+\.\d+\.\d+>", "", line)
-    line = re.sub(r"\b\w*[0-9a-f]{8,}\w*\b|0x[0-9a-f]+", "…", line)
-    return " ".join(line.split())[:160]
+def _gist(line: str, behind: Iterable[str] = ()) -> str:
+    """What is the same each time of a crash: no addresses, no times, no random names; and where it happened.
+
+    The place is in the line itself, or is the first in the lines `behind` it.
+    """
+    said = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.,\d]*\S*|<\d+\.\d+\.\d+>", "", line)
+    said = " ".join(re.sub(r"\b\w*[0-9a-f]{8,}\w*\b|0x[0-9a-f]+", "…", said).split())[:160]
+    if _FRAME.search(line):
+        return said
+    frame = next((found for text in behind if (found := _FRAME.search(text))), None)
+    return f"{said} {frame['file']}:{frame['line']}" if frame else said
 
 
 def _number(text: str) -> float:
