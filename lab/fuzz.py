@@ -102,12 +102,16 @@ def trials_behind(year: int, rows: Sequence[str], providers: Sequence[str], trie
 
 
 def fuzz(plan: Plan, display: Display) -> Fuzzed:
-    """Run a campaign. Raises UsageError and MachineError; whatever was found by then is in the corpus."""
+    """Run a campaign. Raises UsageError and MachineError; whatever was found by then is in the corpus.
+
+    Nobody connects to a server of a cell file before it is known that it may be fuzzed.
+    """
     started = time.monotonic()
     plan.out.mkdir(parents=True, exist_ok=True)
     record = plan.out / RECORD
+    if plan.cell_file is not None:
+        refuse_strangers(cells.read(plan.cell_file), plan.allowed)
     with running(plan.subject, plan.cell_file, plan.engine, plan.out, display, restarts=RESTARTS) as begun:
-        refuse_strangers(begun.cell, plan.allowed)
         cell = surveyed(begun, display)
         cells.write(cell, plan.out / "cell.json")
         seed = plan.seed if plan.seed is not None else random.SystemRandom().randrange(2**32)

@@ -31,6 +31,6 @@ def refuse_strangers(cell: Cell, allowed: str | None) -> None:
 def _is_loopback(host: str) -> bool:
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError:
+    except (OSError, ValueError):  # nobody has that name, or nobody can
         return False
     return all(ipaddress.ip_address(entry[4][0]).is_loopback for entry in found)
