@@ -117,7 +117,7 @@ def _source(item: Item) -> str:
         return f"{malformed.operator} in {stanza.carrier}"
     if malformed.family is Family.PROTOCOL:
         return f"{malformed.operator} in {kind} to {stanza.addressee}"
-    place = re.sub(r"\[\d+\]", "", malformed.place)
+    place = re.sub(r"\[\d+\]| \(byte \d+\)", "", malformed.place)
     return f"{malformed.operator} {stanza.payload.element} in {kind} to {stanza.addressee} at {place}"
 
 
