@@ -105,7 +105,7 @@ def _folder(folder: Path | None, subject: str) -> Path:
 def _read(file: Path) -> Finding:
     try:
         return Finding.from_json(json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise UsageError(
             f"{file} is no finding", cause=f"{type(error).__name__}: {error}", hint="`stanzalab fuzz` writes them"
         ) from error

@@ -46,7 +46,7 @@ def load(folder: Path, names: Iterable[str] = ()) -> tuple[list[Finding], list[s
     for path in sorted(folder.glob("*.json")):
         try:
             found[path.stem] = Finding.from_json(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, KeyError, TypeError, ValueError) as error:
+        except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
             said.append(f"{_set_aside(path)} is damaged and was set aside ({type(error).__name__}: {error})")
     if not wanted:
         return list(found.values()), said

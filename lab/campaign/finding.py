@@ -83,9 +83,14 @@ class Finding:
         fields.pop("says", None)
         fields["templates"] = tuple(Template.from_json(t) for t in fields["templates"])
         fields["trace"] = tuple(TraceEntry(*entry) for entry in fields["trace"])
-        if not fields["templates"] or not isinstance(fields["fingerprint"], str):
+        if not fields["templates"]:
             raise ValueError("it names no stanza")
-        return cls(**fields)
+        texts = ("fingerprint", "rule", "expected", "seen", "provider", "subject", "version")
+        if not all(isinstance(fields[name], str) for name in texts) or not isinstance(fields["confirmed"], int):
+            raise TypeError("a field has another type than it had when it was written")
+        found = cls(**fields)
+        found.fingerprint.encode()  # of which its name is made
+        return found
 
 
 def fingerprint(symptom: Symptom, items: Sequence[Item]) -> str:

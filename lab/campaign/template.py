@@ -5,15 +5,19 @@ The blanks are `{{own}}`, `{{contact}}`, `{{domain}}`, `{{id}}` and their like; 
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import accumulate, pairwise
 from typing import Any, Self
 
 from generators.allowed import Allowed, Reaction
 from generators.stanza import Family, Malformed, Moment, Scene, Stanza
 from lab.campaign.batch import Item
 from schemas.payloads import Addressee, Carrier, Party, Payload, Use
+
+NOBODY = Scene("nobody@nowhere/nothing", "nowhere", {})
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class Template:
         stanza, malformed, allowed = item.stanza, item.malformed, item.allowed
         # An id that was changed is part of what is wrong: it stays as it is.
         blanks = _blanks(scene, item.id if item.id == stanza.id else "")
-        chunks = [_emptied(chunk, blanks) for chunk in item.chunks]
+        chunks = [_emptied(chunk, blanks) for chunk in _uncut(item.chunks, blanks)]
         # An id that stands there in another spelling (references, another encoding) stays what it is.
         named = item.id == stanza.id and any(b"{{id}}" in chunk for chunk in chunks)
         return cls(
@@ -134,11 +138,15 @@ class Template:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Raises KeyError, TypeError, ValueError where it is none."""
+        if not isinstance(data, dict):
+            raise TypeError("a template is an object")
         fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
         fields.pop("text", None)
         template = cls(**fields)
-        for chunk in template.chunks:
-            b64decode(chunk, validate=True)
+        try:
+            template.item(NOBODY, "x")  # whoever is to send it would stumble over what is damaged
+        except AttributeError as error:
+            raise TypeError(str(error)) from error
         return template
 
 
@@ -153,6 +161,21 @@ def _blanks(scene: Scene, identifier: str) -> list[tuple[bytes, bytes]]:
     if identifier:
         pairs.append((identifier.encode(), b"{{id}}"))
     return sorted(pairs, key=lambda pair: -len(pair[0]))
+
+
+def _uncut(chunks: Sequence[bytes], blanks: list[tuple[bytes, bytes]]) -> list[bytes]:
+    """The chunks, but none that ends within what a blank stands for: others would send half of whom it names."""
+    if len(chunks) == 1:
+        return list(chunks)
+    data = b"".join(chunks)
+    within = {
+        at
+        for value, _ in blanks
+        for found in re.finditer(re.escape(value), data)
+        for at in range(found.start() + 1, found.end())
+    }
+    ends = [end for end in accumulate(map(len, chunks)) if end not in within]
+    return [data[start:end] for start, end in pairwise([0, *ends])]
 
 
 def _emptied(data: bytes, blanks: list[tuple[bytes, bytes]]) -> bytes:
