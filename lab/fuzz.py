@@ -33,6 +33,7 @@ from lab.verdict import Expectation
 from schemas import robustness, suites
 from schemas.robustness import Trial
 from schemas.suites import Level, Mark, Role, Row
+from schemas.tables import nearest
 
 RESTARTS = 20  # times that a subject which dies under fuzzing is started again
 
@@ -89,7 +90,13 @@ def rows_of(year: int, wanted: Sequence[str] = ()) -> tuple[Row, ...]:
 
 
 def trials_of(rows: Sequence[Row], providers: Sequence[str] = ()) -> tuple[Trial, ...]:
-    """How the providers of some rows are tried, each once; those that `providers` names, if any."""
+    """How the providers of some rows are tried, each once; those that `providers` names, if any.
+
+    Raises UsageError: nobody knows such a provider.
+    """
+    for name in providers:
+        if name not in robustness.providers():
+            raise UsageError(f"no provider {name!r}", hint=nearest(name, robustness.providers()))
     listed = list(dict.fromkeys(provider.id for row in rows for provider in row.listed))
     return tuple(robustness.trial(provider) for provider in (providers or listed))
 
@@ -106,6 +113,12 @@ def fuzz(plan: Plan, display: Display) -> Fuzzed:
 
     Nobody connects to a server of a cell file before it is known that it may be fuzzed.
     """
+    if all(trial.none for trial in plan.trials):
+        raise UsageError(
+            "there is nothing to fuzz with",
+            cause="; ".join(f"{trial.provider}: {trial.none}" for trial in plan.trials),
+            hint="`stanzalab suite` lists the rows, and who provides them",
+        )
     started = time.monotonic()
     plan.out.mkdir(parents=True, exist_ok=True)
     record = plan.out / RECORD

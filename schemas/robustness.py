@@ -52,6 +52,11 @@ def trial(provider: str) -> Trial:
     return Trial(provider, uses, entry.over, "" if uses else "No element of it is sent by a client.")
 
 
+def providers() -> frozenset[str]:
+    """Every provider of which something is known: payloads, or how it is tried."""
+    return frozenset({payload.provider for payload in payloads.load()} | set(_entries()))
+
+
 def _narrowed(use: Use, to: tuple[Addressee, ...]) -> Use | None:
     """The use, for these addressees only; None where it has none of them."""
     if not to:
