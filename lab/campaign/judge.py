@@ -136,11 +136,10 @@ def _of_reply(batch: Batch, place: int, item: Item, reply: Element) -> Iterator[
     elif error and allowed.errors and condition not in allowed.errors:
         yield Symptom("reacts-as-allowed", place, _reactions(item), _shown(reply), condition)
     session = batch.fuzzer.session
+    faults = faults_of_stanza(reply, session.jid, session.domain)
     if item.malformed is None and item.stanza.carrier is Carrier.IQ:
         request = Request(item.id, item.stanza.to or None, session.jid, session.domain)
-        faults = faults_of_reply(request, reply)
-    else:
-        faults = faults_of_stanza(reply, session.jid, session.domain)
+        faults = (*faults_of_reply(request, reply), *faults)
     if item.malformed is not None:
         # Whoever is told a wrong sender may answer to it; how an error looks is no matter of what it answers.
         faults = tuple(fault for fault in faults if fault.rule in ERROR_RULES)
