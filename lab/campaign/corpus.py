@@ -17,7 +17,7 @@ DAMAGED = "damaged"
 
 def folder_of(subject: str, base: Path = FOLDER) -> Path:
     """Where the findings of a subject are kept."""
-    return base / (re.sub(r"[^\w.-]+", "-", subject) or "subject")
+    return base / (re.sub(r"[^\w.-]+", "-", subject).strip(".") or "subject")
 
 
 def keep(finding: Finding, folder: Path) -> Path:
