@@ -190,7 +190,7 @@ def _exit_code(outcome: Outcome, founds: Sequence[Found]) -> int:
     if outcome.stopped:
         return Exit.MACHINE
     unexpected = any(found.expectation is Expectation.UNEXPECTED for found in founds)
-    return Exit.UNEXPECTED if unexpected or outcome.memory else Exit.OK
+    return Exit.UNEXPECTED if unexpected or outcome.memory or outcome.exits else Exit.OK
 
 
 def _found(finding: Finding, listed: Sequence[KnownFinding], folder: Path | None, subject: Subject | None) -> Found:
@@ -240,8 +240,14 @@ def _robustness(tally: Tally, outcome: Outcome) -> Robustness:
         operators=len(tally.operators),
         unconfirmed=tally.unconfirmed,
         findings=tuple(tally.findings),
-        reason=tally.none or ("" if tally.sent else "The campaign ended before its turn."),
+        reason=tally.none or ("" if tally.sent else _why_nothing(tally)),
     )
+
+
+def _why_nothing(tally: Tally) -> str:
+    if tally.turns:
+        return "The cell has nobody whom it could be addressed to."
+    return "The campaign ended before its turn."
 
 
 def _facts(outcome: Outcome, replay: str, unseen: tuple[str, ...]) -> CampaignFacts:

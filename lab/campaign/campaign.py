@@ -21,7 +21,7 @@ from lab.campaign.cast import Cast, Casting, connected
 from lab.campaign.finding import Finding
 from lab.campaign.inquiry import Inquiry
 from lab.campaign.judge import judge
-from lab.campaign.maker import SPENT, Maker
+from lab.campaign.maker import Maker, spends
 from lab.campaign.narrow import LOG_SECONDS
 from lab.campaign.outside import Outside
 from lab.campaign.tally import Outcome, Tally
@@ -159,11 +159,12 @@ class Campaign:
     def _slice(self, lane: _Lane) -> None:
         """One provider's turn: batches, then stanzas alone, then a look into what they showed."""
         began = time.monotonic()
+        lane.tally.turns += 1
         inquired = self._inquiry.seconds
         try:
             self._bulk(lane, began + SLICE * (1 - ALONE))
             lane.bulk_seconds += time.monotonic() - began
-            while lane.alone_seconds <= ALONE * (lane.bulk_seconds + lane.alone_seconds) and not self._over():
+            while self._has_time_alone(lane, began) and not self._over():
                 started = time.monotonic()
                 self._alone(lane)
                 lane.alone_seconds += time.monotonic() - started
@@ -177,6 +178,13 @@ class Campaign:
         self._sending += time.monotonic() - began - (self._inquiry.seconds - inquired)
         self._tell(f"sending {lane.tally.provider}")
         self._inquire()
+
+    @staticmethod
+    def _has_time_alone(lane: _Lane, began: float) -> bool:
+        """Whether another stanza may be sent alone in this turn; where nothing goes in bulk, it is all there is."""
+        if not lane.maker.has_bulk:
+            return time.monotonic() - began < SLICE
+        return lane.alone_seconds <= ALONE * (lane.bulk_seconds + lane.alone_seconds)
 
     def _refused(self, error: PeerError) -> None:
         """No session could be opened: the server is being restarted, hangs, or is gone."""
@@ -238,9 +246,10 @@ class Campaign:
             pipe.close()
             return
         self._end(lane, cast, begin(cast, cast.fuzzers[0], [item], padding=self._padding))
-        if item.stanza.payload.element in SPENT:
-            cast.fuzzers[0].close()
-        self._mend(lane, cast)
+        if spends(item.stanza.payload, item.stanza.use):
+            self._dismiss(lane.tally.over)
+        else:
+            self._mend(lane, cast)
 
     def _end(self, lane: _Lane, cast: Cast, batch: Batch) -> None:
         """Wait for a batch, count it, and write down what it shows."""

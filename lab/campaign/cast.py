@@ -249,8 +249,8 @@ class Casting:
             form = f"<query xmlns='{MUC_OWNER}'><x xmlns='jabber:x:data' type='submit'/></query>"
             if owner.iq("set", form, to=room).get("type") != "result":
                 return ""
-            for other in others:
-                _join(other, room)
+            for number, other in enumerate(others):
+                _join(other, room, other.label if not number else f"{other.label}-{number}")
         except PeerError:
             return ""
         return room

@@ -17,6 +17,7 @@ from lab.record import TraceEntry
 
 FORMAT = 1
 CONFIRMATIONS = 3
+SHORT = 3  # stanzas of a sequence that are told one by one
 SEQUENCE = "a sequence of stanzas"
 
 
@@ -102,8 +103,10 @@ def fingerprint(symptom: Symptom, items: Sequence[Item]) -> str:
     rule = f"{symptom.rule}={symptom.kind}" if symptom.kind else symptom.rule
     if symptom.rule == "logs-no-crash":
         return rule  # the line says where it crashed, and that is what it is known by
-    if len(items) != 1:  # which stanzas stand in a long sequence is chance
+    if len(items) > SHORT or not items:  # which stanzas stand in a long sequence is chance
         return f"{rule} by {SEQUENCE}"
+    if len(items) > 1:
+        return f"{rule} by {' then '.join(_source(item) for item in items)}"
     if (
         symptom.rule == "reply-is-right"
     ):  # how a reply looks depends on what is answered, not on what is wrong with it

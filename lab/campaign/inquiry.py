@@ -20,7 +20,7 @@ from lab.campaign.batch import Batch, Item, must_answer
 from lab.campaign.cast import Casting
 from lab.campaign.finding import Finding, fingerprint, trace
 from lab.campaign.judge import Symptom
-from lab.campaign.narrow import Confirmed, Prober, narrow
+from lab.campaign.narrow import Confirmed, Prober, Trial, narrow
 from lab.campaign.outside import Outside
 from lab.campaign.shrink import shrink
 from lab.campaign.tally import Tally
@@ -229,11 +229,16 @@ class Inquiry:
             return
         confirmed = narrow(prober, suspicion.templates, symptom, suspicion.likely)
         confirmed, origin = self._simplest(prober, suspicion, confirmed)
-        if confirmed is None:
+        if confirmed is not None:
+            self._keep(suspicion, confirmed, origin)
+        elif symptom.rule == "lives":
+            # Nobody may overlook that a server died, even where what killed it did so only once.
+            trial = Trial((symptom,), suspicion.items, [])
+            name = fingerprint(symptom, suspicion.items)
+            self._keep(suspicion, Confirmed(suspicion.templates, symptom, 0, trial, name), None)
+        else:
             tally.unconfirmed += 1
             self._fruitless[symptom.rule] += 1
-        else:
-            self._keep(suspicion, confirmed, origin)
 
     def _learn(self, prober: Prober, suspicion: Suspicion) -> None:
         confirmed = narrow(prober, suspicion.templates, suspicion.symptom, suspicion.likely, confirm=False)

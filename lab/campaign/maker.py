@@ -26,8 +26,8 @@ NEVER = {"{jabber:iq:register}query"}
 """Payloads that may take away the account that sends them: what would follow says nothing of the server."""
 
 
-SPENT = {"{urn:xmpp:blocking}block"}
-"""Payloads behind which a session may rightly see no answers any more: it has blocked who would give them."""
+SPENT = {("{urn:xmpp:blocking}block", "item"), ("{http://jabber.org/protocol/muc#owner}query", "destroy")}
+"""Payloads, and what they hold, behind which a cast is of no more use: who would answer is blocked, or is no more."""
 
 CLIENTS_ONLY = {
     "authentication-again",
@@ -67,7 +67,7 @@ class Plan(NamedTuple):
     @property
     def solo(self) -> bool:
         """Whether it is sent on a session of its own, since the stream may not go on behind it."""
-        if self.use.stanza is Carrier.STREAM or self.payload.element in SOLO | SPENT:
+        if self.use.stanza is Carrier.STREAM or self.payload.element in SOLO or spends(self.payload, self.use):
             return True
         operator = self.operator
         if operator is None:
@@ -79,6 +79,11 @@ class Plan(NamedTuple):
             or operator.name in ENDING
             or operator.moment is not Moment.BOUND
         )
+
+
+def spends(payload: Payload, use: Use) -> bool:
+    """Whether a fresh cast is needed behind it."""
+    return any((payload.element, child) in SPENT for child in use.children or ())
 
 
 class Maker:
@@ -96,8 +101,9 @@ class Maker:
             o for o in OPERATORS.values() if bulk_uses and not Plan(*bulk_uses[0], o).solo
         ]
         self._by_itself: list[Operator | None] = [o for o in OPERATORS.values() if o not in self._in_bulk]
-        if alone_uses:
-            self._by_itself.append(None)
+        if alone_uses:  # one in five of them valid
+            self._by_itself += [None] * (len(self._by_itself) // 4)
+        self.has_bulk = bool(bulk_uses)
         self._valid = self._turns(bulk_uses)
         self._malformed = self._plans(bulk_uses, self._in_bulk)
         self._alone = self._plans(self._uses, self._by_itself)

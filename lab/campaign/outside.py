@@ -72,7 +72,7 @@ class Outside:
         exits = [exit_ for exit_ in self._exits() if exit_.at >= moment]
         if len(exits) > 0 and exits[-1].at > self._told:
             self._told = exits[-1].at
-            return Symptom("lives", None, "the process lives", exits[-1].why)
+            return Symptom("lives", None, "the process lives", exits[-1].why, exits[-1].why)
         self._read()
         lines, self._lines = self._lines, []
         for at, gist, text in lines:

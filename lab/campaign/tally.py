@@ -25,6 +25,7 @@ class Tally:
     valid: int = 0
     malformed: int = 0
     seconds: float = 0.0
+    turns: int = 0
     avoided: int = 0
     repeated: int = 0
     unconfirmed: int = 0
