@@ -13,7 +13,7 @@ from generators.source import RandomSource
 from generators.stanza import Family, Moment
 from generators.stanzas import Generator, client_uses
 from lab.campaign.batch import Item
-from lab.campaign.finding import CONFIRMATIONS, Finding, fingerprint, trace
+from lab.campaign.finding import CONFIRMATIONS, SHORT, Finding, fingerprint, trace
 from lab.campaign.judge import Symptom
 from lab.campaign.maker import drawn
 from lab.campaign.pipe import Logged
@@ -81,9 +81,15 @@ def test_how_a_rule_is_broken_makes_another_fault() -> None:
     assert len({named(item), named(item, kind="stuck"), named(item, rule="answers-once")}) == 3
 
 
-def test_which_stanzas_stand_in_a_sequence_is_chance() -> None:
+def test_a_short_sequence_is_told_one_by_one() -> None:
+    two = [valid(element="{urn:x}ping"), malformed(OTHER, ENDS)]
+    wanted = "answers-once by valid {urn:x}ping in iq get to server then nul"
+    assert fingerprint(Symptom("answers-once", None, "", ""), two) == wanted
+
+
+def test_which_stanzas_stand_in_a_long_sequence_is_chance() -> None:
     symptom = Symptom("answers-once", None, "", "")
-    names = {fingerprint(symptom, [valid()] * count) for count in (2, 3, 30)} | {fingerprint(symptom, [])}
+    names = {fingerprint(symptom, [valid()] * count) for count in (SHORT + 1, 30)} | {fingerprint(symptom, [])}
     assert names == {"answers-once by a sequence of stanzas"}
 
 
