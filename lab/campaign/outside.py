@@ -35,6 +35,7 @@ class Outside:
         self._offset = log_file.stat().st_size if log_file and log_file.exists() else 0
         self._lines: list[tuple[float, str, str]] = []  # when, what it is known by, what it says
         self._told = 0.0
+        self._before = len(self._exits())
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._weigh, name="memory", daemon=True)
         self.memory_start = 0
@@ -85,7 +86,8 @@ class Outside:
 
     @property
     def exits(self) -> int:
-        return len(self._exits())
+        """How often the subject exited since this began to watch."""
+        return len(self._exits()) - self._before
 
     @property
     def gone(self) -> str:

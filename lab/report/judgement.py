@@ -97,9 +97,10 @@ class Judgement:
 
     @property
     def red(self) -> bool:
-        """Whether something is not as expected, a campaign's bound of memory included."""
+        """Whether something is not as expected: in a campaign also too much memory, or an exit of the subject."""
         campaign = self.record.campaign
-        return bool(self.unexpected or self.unexpected_findings or (campaign and campaign.memory))
+        lost = campaign is not None and bool(campaign.memory or campaign.exits)
+        return lost or bool(self.unexpected or self.unexpected_findings)
 
     @property
     def whole(self) -> bool:

@@ -206,7 +206,6 @@ CAMPAIGN = CampaignFacts(
     rate=612.4,
     memory_start=45_000_000,
     memory_peak=61_500_000,
-    exits=1,
     replay="stanzalab fuzz --server prosody:13.0",
     not_seen=("lives by *",),
 )

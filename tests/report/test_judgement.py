@@ -201,6 +201,7 @@ def test_findings_on_no_list_come_first_and_turn_the_run_red(tmp_path: Path) -> 
     [
         (building.CAMPAIGN, False, True),
         (replace(building.CAMPAIGN, memory="256 MB, at most 128"), True, True),
+        (replace(building.CAMPAIGN, exits=1), True, True),
         (replace(building.CAMPAIGN, stopped="no session can be opened"), False, False),
         (CampaignFacts(1, 0.0, 0, 0.0), False, False),
     ],
