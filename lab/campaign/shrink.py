@@ -26,6 +26,7 @@ from lab.campaign.finding import Finding, fingerprint, trace
 from lab.campaign.maker import drawn
 from lab.campaign.narrow import Prober, Trial
 from lab.campaign.template import Template
+from lab.errors import LabError
 
 KEY = b"stanzalab"
 
@@ -35,20 +36,28 @@ class _Shown(Exception):
 
 
 def shrink(prober: Prober, finding: Finding, item: Item, *, seconds: float) -> Finding | None:
-    """The finding with the smallest stanza that was found to show it; None where not even its own choices did."""
+    """The finding with the smallest stanza that was found to show it; None where not even its own choices did.
+
+    Raises PeerError, MachineError, UsageError: it could not be sent even once.
+    """
     scene = _scene_of(prober)
     generator = Generator([(item.stanza.payload, item.stanza.use)], scene)
     operator = OPERATORS[item.operator] if item.operator else None
     deadline = time.monotonic() + seconds
     shown: list[tuple[Template, Trial]] = []
     tried: dict[Template, bool] = {}
+    stopped: list[LabError] = []
 
     def shows(candidate: Item) -> bool:
         template = replace(Template.of(candidate, scene), choices=())
         if template not in tried:
-            if time.monotonic() > deadline:
+            if stopped or time.monotonic() > deadline:
                 return False
-            trial = prober.probe([template])
+            try:
+                trial = prober.probe([template])
+            except LabError as error:  # to Hypothesis it would be another failing example
+                stopped.append(error)
+                return False
             symptom = trial.shows(*_rule_and_kind(finding))
             tried[template] = symptom is not None and fingerprint(symptom, trial.items) == finding.fingerprint
             if tried[template]:
@@ -84,6 +93,8 @@ def shrink(prober: Prober, finding: Finding, item: Item, *, seconds: float) -> F
             attempt()
     except (_Shown, HypothesisException, HypothesisWarning):
         pass  # the smallest one is in `shown`; a flaky server (an exception of Hypothesis's) has shown what it has
+    if stopped and not shown:
+        raise stopped[0]
     return _smallest(finding, shown, item.choices)
 
 
