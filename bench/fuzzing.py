@@ -12,14 +12,11 @@ import argparse
 import json
 import random
 import statistics
-import tempfile
 import time
 from collections import defaultdict
-from pathlib import Path
 
-from rich.console import Console
+from serving import served
 
-from lab import engines, subjects
 from lab.accounts import Accounts, Comeback
 from lab.campaign import batch as batches
 from lab.campaign.batch import Batch, Item
@@ -28,8 +25,6 @@ from lab.campaign.cast import Cast, Casting
 from lab.campaign.judge import judge
 from lab.campaign.maker import Maker
 from lab.cell import Cell
-from lab.display import ConsoleDisplay
-from lab.starting import DOMAIN
 from lab.wire import negotiation
 from lab.wire.namespaces import DISCO_INFO
 from lab.wire.negotiation import Stage
@@ -141,14 +136,8 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2.0)
     options = parser.parse_args()
-    subject = subjects.find(options.server)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        ConsoleDisplay(Console(stderr=True)) as display,
-        engines.choose(subject).start(subject, domain=DOMAIN, run_dir=Path(folder), progress=display) as running,
-    ):
-        display.done()
-        found = measure(running.cell, options.turns, options.seconds)
+    with served(options.server) as cell:
+        found = measure(cell, options.turns, options.seconds)
         print(json.dumps({"bench": "fuzzing", "server": options.server, **found}))
 
 

@@ -24,7 +24,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         command = [str(Path(sys.executable).parent / "stanzalab"), "run", "--server", options.server]
-        command += ["--row", options.row, "--workers", options.workers, "--out", folder]
+        command += ["--fuzz", "0", "--row", options.row, "--workers", options.workers, "--out", folder]
         start = time.perf_counter()
         subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
         wall = time.perf_counter() - start

@@ -11,18 +11,13 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import tempfile
 import time
-from pathlib import Path
 
-from rich.console import Console
+from serving import served
 
-from lab import engines, subjects
 from lab.accounts import Accounts
 from lab.cell import Cell
-from lab.display import ConsoleDisplay
 from lab.plugin.standing import Watch
-from lab.starting import DOMAIN
 from lab.wire import negotiation
 from lab.wire.namespaces import DISCO_INFO
 from lab.wire.negotiation import Stage
@@ -75,22 +70,9 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=7)
     parser.add_argument("--count", type=int, default=500)
     options = parser.parse_args()
-    subject = subjects.find(options.server)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        ConsoleDisplay(Console(stderr=True)) as display,
-        engines.choose(subject).start(subject, domain=DOMAIN, run_dir=Path(folder), progress=display) as running,
-    ):
-        display.done()
-        print(
-            json.dumps(
-                {
-                    "bench": "round trips",
-                    "server": options.server,
-                    **measure(running.cell, options.turns, options.count),
-                }
-            )
-        )
+    with served(options.server) as cell:
+        found = measure(cell, options.turns, options.count)
+        print(json.dumps({"bench": "round trips", "server": options.server, **found}))
 
 
 if __name__ == "__main__":
