@@ -26,7 +26,7 @@ from lab.campaign.narrow import LOG_SECONDS
 from lab.campaign.outside import Outside
 from lab.campaign.tally import Outcome, Tally
 from lab.cell import Cell, Transport
-from lab.errors import PeerError
+from lab.errors import PeerError, UsageError
 from schemas.robustness import Trial
 
 BATCH = 64  # stanzas sent at once
@@ -93,6 +93,7 @@ class Campaign:
         self._casts: dict[Transport, Cast] = {}
         self._sent: dict[Transport, int] = {}
         self._turn = 0
+        self._begun = 0  # stanzas, those of batches under way among them
         self._sending = 0.0
         self._inquiry = Inquiry(self.cell, self.outside, self.seed, self.corpus, self.listener.found, self._tell)
         self._refusals = 0
@@ -100,7 +101,10 @@ class Campaign:
         self._stopped = ""
 
     def run(self) -> Outcome:
-        """Fuzz until the bounds, or Ctrl-C; what was found is kept as it is found. Raises MachineError: disk full."""
+        """Fuzz until the bounds, or Ctrl-C; what was found is kept as it is found.
+
+        Raises MachineError: the disk is full; UsageError: the cell gives too few accounts to begin with.
+        """
         self._began = time.monotonic()
         interrupted = False
         try:
@@ -118,6 +122,10 @@ class Campaign:
                 self._inquiry.shrink_all(self.bounds.shrink)
         except KeyboardInterrupt:
             interrupted = True
+        except UsageError as error:
+            if not self._begun:
+                raise
+            self._stopped = error.message  # accounts that a cell file gives run out, in time
         finally:
             for cast in self._casts.values():
                 cast.close()
@@ -148,9 +156,12 @@ class Campaign:
     def _over(self) -> bool:
         if self._stopped or len(self._inquiry.findings) >= self.bounds.findings:
             return True
-        sent = sum(lane.tally.sent for lane in self._lanes)
-        enough = self.bounds.stanzas is not None and sent >= self.bounds.stanzas
-        return enough or self._sending >= self.bounds.seconds
+        return not self._left or self._sending >= self.bounds.seconds
+
+    @property
+    def _left(self) -> int:
+        """How many stanzas the next batch may have."""
+        return BATCH if self.bounds.stanzas is None else max(0, min(BATCH, self.bounds.stanzas - self._begun))
 
     @property
     def _elapsed(self) -> float:
@@ -216,7 +227,7 @@ class Campaign:
         self._turn += 1
         place = self._turn % len(cast.fuzzers)
         items = []
-        for _ in range(BATCH):
+        for _ in range(self._left):
             malformed = self._random.random() < MALFORMED
             item = lane.maker.bulk(cast.scenes[place], malformed=malformed)
             if item is None:
@@ -227,6 +238,7 @@ class Campaign:
             items.append(item)
         if not items:
             return None
+        self._begun += len(items)
         self._sent[lane.tally.over] = self._sent.get(lane.tally.over, 0) + len(items)
         return begin(cast, cast.fuzzers[place], items, padding=self._padding)
 
@@ -240,6 +252,7 @@ class Campaign:
         if self._inquiry.avoids(item):
             lane.tally.avoided += 1
             return
+        self._begun += 1
         if item.malformed is not None and item.malformed.moment is not Moment.BOUND:
             pipe = self._casting(lane).early(item.malformed.moment)
             self._end(lane, cast, begin_early(cast, pipe, item))
