@@ -132,6 +132,8 @@ class FakeServer:
         )
         await self._left_block.wait()
         self.die()
+        for _ in range(2):
+            await asyncio.sleep(0)  # a connection just accepted gets its transport: else nobody closes its socket
         unfinished = asyncio.all_tasks() - {asyncio.current_task()}  # handshakes, connections just accepted
         for task in unfinished:
             task.cancel()
