@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import socket
-import sys
 from pathlib import Path
 
 import pytest
 
-from lab import cli
 from lab.campaign.safety import refuse_strangers, strangers
 from lab.cell import Cell, Endpoint, Subject
 from lab.errors import UsageError
 from lab.fakes import FakeServer
 from lab.wire.transport import Transport
+from tests.campaign.conftest import Typed
 
 
 def cell(*hosts: str, domain: str = "lab.test") -> Cell:
@@ -73,18 +72,6 @@ def test_the_domain_must_be_named_in_full() -> None:
 # --- the command
 
 
-def typed(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], cwd: Path, *words: str
-) -> tuple[int, str, str]:
-    """What a person gets who types it: exit code, output, errors."""
-    monkeypatch.setattr(sys, "argv", ["stanzalab", *words])
-    monkeypatch.chdir(cwd)
-    with pytest.raises(SystemExit) as left:
-        cli.main()
-    said = capsys.readouterr()
-    return int(left.value.code or 0), said.out, said.err
-
-
 def cell_file(folder: Path, host: str) -> str:
     data = {"format": 1, "domain": "far.example", "subject": {"name": "far", "version": ""}}
     data |= {"endpoints": {"c2s": {"host": host, "port": 5222}}}
@@ -95,28 +82,26 @@ def cell_file(folder: Path, host: str) -> str:
 
 @pytest.mark.parametrize("allowed", [(), ("--allow-fuzz", "far"), ("--allow-fuzz", "192.0.2.1")])
 def test_fuzzing_a_stranger_is_refused_before_anybody_connects(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, allowed: tuple[str, ...]
+    typed: Typed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, allowed: tuple[str, ...]
 ) -> None:
     connected: list[object] = []
     monkeypatch.setattr(socket, "create_connection", lambda *words, **_: connected.append(words))
     monkeypatch.setattr(Transport, "connect", lambda *words, **_: connected.append(words))
     words = ("fuzz", "--cell", cell_file(tmp_path, "192.0.2.1"), "--for", "1", *allowed)
-    code, _, said = typed(monkeypatch, capsys, tmp_path, *words)
+    code, _, said = typed(*words)
     assert code == 2
     assert "far.example is not on this machine" in said
     assert "next: if that server is yours to break: --allow-fuzz far.example" in said
     assert connected == []
 
 
-def test_whoever_names_the_domain_may(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_whoever_names_the_domain_may(typed: Typed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """It is a fake on this machine, whose host is taken for another."""
     with FakeServer(run_dir=tmp_path, patience=1.0):
         monkeypatch.setattr("lab.campaign.safety._is_loopback", lambda _: False)
         words = ("fuzz", "--cell", str(tmp_path / "cell.json"), "--provider", "XEP-0199", "--stanzas", "1")
-        refused, _, _ = typed(monkeypatch, capsys, tmp_path, *words)
-        code, said, _ = typed(monkeypatch, capsys, tmp_path, *words, "--allow-fuzz", "fake.test")
+        refused, _, _ = typed(*words)
+        code, said, _ = typed(*words, "--allow-fuzz", "fake.test")
     assert (refused, code) == (2, 0), said
     assert "no findings" in said or "0 findings" in said, said
 
@@ -141,30 +126,22 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("words", "said"), WRONG, ids=[" ".join(words) for words, _ in WRONG])
-def test_wrong_words_are_answered_with_exit_2_and_a_hint(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-    words: tuple[str, ...],
-    said: str,
-) -> None:
-    code, _, complaint = typed(monkeypatch, capsys, tmp_path, "fuzz", *words)
+def test_wrong_words_are_answered_with_exit_2_and_a_hint(typed: Typed, words: tuple[str, ...], said: str) -> None:
+    code, _, complaint = typed("fuzz", *words)
     assert code == 2, complaint
     assert said in complaint.replace("\n", " ")
     assert "Traceback" not in complaint
 
 
-def test_operators_are_listed_for_people_and_machines(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    code, said, _ = typed(monkeypatch, capsys, tmp_path, "fuzz", "--list-operators", "--json")
+def test_operators_are_listed_for_people_and_machines(typed: Typed, tmp_path: Path) -> None:
+    code, said, _ = typed("fuzz", "--list-operators", "--json")
     listed = json.loads(said)
     assert code == 0
     assert len(listed) >= 50
     assert {operator["family"] for operator in listed} == {"bytes", "schema", "protocol"}
     assert all(set(operator) == {"name", "family", "summary", "valid"} for operator in listed)
     assert len({operator["name"] for operator in listed}) == len(listed)
-    code, said, _ = typed(monkeypatch, capsys, tmp_path, "fuzz", "--list-operators")
+    code, said, _ = typed("fuzz", "--list-operators")
     assert code == 0
     assert f"{len(listed)} operators" in said
     assert list(tmp_path.iterdir()) == [], "nothing was started"
