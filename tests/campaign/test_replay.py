@@ -70,7 +70,7 @@ def finding(rule: str, name: str, *templates: Template) -> Finding:
 
 TWICE = finding("answers-once", f"valid {{{VERSION}}}query in iq get to server", ASKED)
 WRONG_ID = finding("answers-what-was-sent", f"valid {{{PING}}}ping in iq get to account", PINGED)
-IN_A_SEQUENCE = finding("answers-once", "a sequence of stanzas", PINGED, ASKED)
+IN_A_SEQUENCE = finding("answers-once", "a sequence of stanzas", PINGED, PINGED, PINGED, ASKED)
 
 
 class Told:
@@ -108,8 +108,10 @@ def replaying(misbehaviour: str = "") -> Iterator[Replaying]:
             def run(*findings: Finding, told: Told | None = None, gone: str = "") -> Replay:
                 return replay(findings, prepare, told or Told(), lambda: gone)
 
-            yield run
-        accounts.close()
+            try:
+                yield run
+            finally:
+                accounts.close()
 
 
 def test_a_fault_that_is_still_there_is_seen_each_time_with_its_trace() -> None:
