@@ -9,10 +9,12 @@ selection = $(foreach r,$(ROW),--row '$(r)') $(foreach c,$(CHECK),--check '$(c)'
 # Without any choice: the embedded server, and the rows that it answers within a minute. RFC 6120's 600 checks take it
 # several, as it hangs in some of them: ROW=core asks for all.
 quick = $(foreach r,tls direct-tls feature-discovery feature-broadcasts server-extensibility event-publishing,--row core/$(r))
-options = $(if $(SERVER),--server '$(SERVER)') $(selection) $(if $(OUT),--out '$(OUT)') $(if $(N),--workers $(N)) $(if $(V),--verbose)
+options = $(if $(SERVER),--server '$(SERVER)') $(selection) $(if $(N),--workers $(N)) $(output)
 
 cell = $(if $(CELL),--cell '$(CELL)') $(if $(SERVER),--server '$(SERVER)')
-fuzzing = $(if $(STANZAS),--stanzas $(STANZAS)) $(if $(SEED),--seed $(SEED)) $(if $(OUT),--out '$(OUT)')
+output = $(if $(OUT),--out '$(OUT)') $(if $(V),--verbose)
+kept = $(if $(CORPUS),--corpus '$(CORPUS)')
+fuzzing = $(if $(FOR),--for '$(FOR)') $(if $(STANZAS),--stanzas $(STANZAS)) $(if $(SEED),--seed $(SEED)) $(output)
 
 .DEFAULT_GOAL := help
 .PHONY: help lab fuzz replay compare prove test bench doctor clean
@@ -32,8 +34,8 @@ help:  ## this text
 	@echo 'make bench                          measure the lab itself'
 	@echo 'make doctor                         what works on this machine'
 	@echo
-	@echo 'Also: PROVIDER="XEP-0030" SUITE=2022 OUT=folder N=workers V=1 (verbose) MOST=damages SEED=1 STANZAS=10000'
-	@echo '      FUZZ=0 (no fuzzing behind the checks) FINDING=name CORPUS=folder LAB_ENGINE=local|docker'
+	@echo 'Also: PROVIDER="XEP-0030" SUITE=2022 OUT=folder N=workers V=1 (verbose) MOST=damages SEED=1 STANZAS=10000 FOR=60s'
+	@echo '      FUZZ=0 (no fuzzing behind the checks; 60s: longer) FINDING=name CORPUS=folder LAB_ENGINE=local|docker'
 	@echo 'More: $(STANZALAB) --help'
 
 lab: $(VENV)/installed
@@ -42,10 +44,10 @@ lab: $(VENV)/installed
 		$(if $(strip $(SERVER)$(CELL)$(ROW)$(CHECK)$(PROVIDER)),,$(quick) --workers 6)
 
 fuzz: $(VENV)/installed
-	@$(STANZALAB) fuzz --provide-engine $(cell) $(selection) $(fuzzing) $(if $(FOR),--for '$(FOR)')
+	@$(STANZALAB) fuzz --provide-engine $(cell) $(selection) $(fuzzing) $(kept)
 
 replay: $(VENV)/installed
-	@$(STANZALAB) replay $(foreach f,$(FINDING),'$(f)') --provide-engine $(cell) $(if $(CORPUS),--corpus '$(CORPUS)')
+	@$(STANZALAB) replay $(foreach f,$(FINDING),'$(f)') --provide-engine $(cell) $(kept) $(output)
 
 compare: $(VENV)/installed
 	@$(STANZALAB) compare --provide-engine $(if $(SERVERS),--servers '$(SERVERS)') $(selection) $(fuzzing)
@@ -71,7 +73,7 @@ bench: $(VENV)/installed
 doctor: $(VENV)/installed
 	@$(STANZALAB) doctor
 
-clean:  ## forget the virtual environment and all runs (images stay)
+clean:  ## forget the virtual environment and all runs (images, and findings in corpus/, stay)
 	rm -rf $(VENV) runs build *.egg-info
 
 $(VENV)/installed: pyproject.toml constraints.txt

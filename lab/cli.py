@@ -45,8 +45,8 @@ from schemas.suites import Level, Role
 
 app = typer.Typer(
     name="stanzalab",
-    help="Conformance lab for XMPP servers, row by row of the XMPP Compliance Suites.",
-    epilog="Exit codes: 0 all as expected, 1 an unexpected outcome, 2 wrong usage or nothing selected, "
+    help="A lab for XMPP servers: checks and fuzzes them, row by row of the XMPP Compliance Suites.",
+    epilog="Exit codes: 0 all as expected, 1 an unexpected outcome or finding, 2 wrong usage or nothing selected, "
     "3 the machine or a subject would not start, 130 interrupted.",
     no_args_is_help=True,
     add_completion=False,
@@ -54,9 +54,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(schema_commands)
-app.command()(fuzz)
-app.command()(replay)
-app.command()(compare)
 
 
 @app.callback(invoke_without_command=True)
@@ -79,7 +76,9 @@ def run(
     engine: Engine = None,
     provide_engine: ProvideEngine = False,
     workers: Annotated[int, typer.Option("--workers", "-n", min=1, help="Checks that run side by side.")] = 4,
-    seed: Annotated[int | None, typer.Option("--seed", help="For whatever is drawn by chance.")] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Of the fuzzing behind the checks; by default the same in every run.")
+    ] = None,
     fuzz_for: Annotated[
         str,
         typer.Option("--fuzz", metavar="TIME", help="How long to fuzz behind the checks; 0: not at all."),
@@ -125,6 +124,10 @@ def run(
         report.terminal(report.load(done.record), out)
         out.print(f"report: {shown(written.html)}", soft_wrap=True)
     raise typer.Exit(done.exit_code)
+
+
+for command in (fuzz, replay, compare):  # in the order in which --help lists them
+    app.command()(command)
 
 
 @app.command()
@@ -242,26 +245,28 @@ def subjects(as_json: AsJson = False) -> None:
 
 @app.command()
 def show(
-    check: Annotated[str, typer.Argument(help="The name of a check.")],
+    name: Annotated[str, typer.Argument(help="The name of a check, or of a finding (its beginning will do).")],
     record: Annotated[
         Path | None, typer.Option("--record", help="A run record; by default the newest run's.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show one check of a run in full: requirement, expected, seen, trace, the server's own log."""
+    """Show one check or one finding of a run in full: requirement, expected, seen, trace, the server's own log."""
     from lab import report  # noqa: PLC0415
 
     loaded = report.load(record or newest_record())
     if as_json:
-        print_json(report.find(loaded, check).to_event())
+        print_json(report.find(loaded, name).to_event())
     else:
-        report.show(loaded, check, out)
+        report.show(loaded, name, out)
 
 
 @app.command(name="report")
 def report_command(
     record: Annotated[Path | None, typer.Argument(help="A run record; by default the newest run's.")] = None,
-    out_folder: Out = None,
+    out_folder: Annotated[
+        Path | None, typer.Option("--out", help="The folder that they go to; by default the record's own.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make the reports again from a run record: terminal, index.html, junit.xml, summary.json."""

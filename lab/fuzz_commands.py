@@ -18,10 +18,10 @@ from lab.options import (
     CellFile,
     Corpus,
     Engine,
+    FuzzProviders,
     FuzzRows,
     Out,
     ProvideEngine,
-    Providers,
     Server,
     Verbose,
     Year,
@@ -40,11 +40,19 @@ def fuzz(
     server: Server = DEFAULT_SERVER,
     year: Year = DEFAULT_YEAR,
     row: FuzzRows = None,
-    provider: Providers = None,
-    for_: Annotated[str, typer.Option("--for", metavar="TIME", help="How long to send: 90, 60s, 10m.")] = "60s",
-    stanzas: Annotated[int | None, typer.Option("--stanzas", min=1, help="How many at most.")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="The same seed makes the same stanzas.")] = None,
-    shrink: Annotated[str, typer.Option("--shrink", metavar="TIME", help="For making each finding small.")] = "10s",
+    provider: FuzzProviders = None,
+    for_: Annotated[
+        str,
+        typer.Option(
+            "--for", metavar="TIME", help="How long to send: 90, 60s, 10m. What that shows is looked into besides."
+        ),
+    ] = "60s",
+    stanzas: Annotated[int | None, typer.Option("--stanzas", min=1, help="How many to send at most.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="The same seed draws the same stanzas.")] = None,
+    shrink: Annotated[
+        str,
+        typer.Option("--shrink", metavar="TIME", help="How long each finding is made smaller; 0: not at all."),
+    ] = "10s",
     corpus: Corpus = None,
     cell: CellFile = None,
     allow_fuzz: AllowFuzz = None,
@@ -52,7 +60,7 @@ def fuzz(
     provide_engine: ProvideEngine = False,
     out_folder: Out = None,
     list_operators: Annotated[
-        bool, typer.Option("--list-operators", help="List the ways in which stanzas are malformed, and end.")
+        bool, typer.Option("--list-operators", help="Only list the ways in which stanzas are malformed.")
     ] = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
@@ -62,6 +70,8 @@ def fuzz(
     Every stanza is judged by the standing rules: one reply to each request, nothing to anybody else, the stream ended
     where it must be, the server alive. What breaks one is narrowed down to the stanza, confirmed three times on fresh
     sessions, made small, and kept in the corpus, for `stanzalab replay`. Ctrl-C keeps what was found.
+
+    The exit code is 1 where a finding is on no list (known.toml), or where the server exited or took too much memory.
     """
     if list_operators:
         _list_operators(as_json=as_json)

@@ -53,11 +53,15 @@ Checks = Annotated[
 ]
 Providers = Annotated[
     list[str] | None,
-    typer.Option("--provider", help="Only the checks of this specification (repeatable): 'RFC 6120'."),
+    typer.Option("--provider", help="Only this specification (repeatable): 'RFC 6120'."),
+]
+FuzzProviders = Annotated[
+    list[str] | None,
+    typer.Option("--provider", help="Only this specification, whatever the rows (repeatable): XEP-0045."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 Out = Annotated[
-    Path | None, typer.Option("--out", help="Where the run's files go; by default a new folder below runs/.")
+    Path | None, typer.Option("--out", help="Where the run's files go; by default a new folder in runs/.")
 ]
 Engine = Annotated[
     EngineChoice | None, typer.Option("--engine", envvar="LAB_ENGINE", help="Force one engine.", show_default=False)
@@ -78,11 +82,14 @@ AllowFuzz = Annotated[
     ),
 ]
 Corpus = Annotated[
-    Path | None, typer.Option("--corpus", help="Where findings are kept, a folder a subject; by default corpus/.")
+    Path | None,
+    typer.Option("--corpus", help="Where findings are kept, in a folder for each server; by default corpus/."),
 ]
 FuzzRows = Annotated[
     list[str] | None,
-    typer.Option("--row", help="Only what provides this row, or this category (repeatable): core/tls, core."),
+    typer.Option(
+        "--row", help="Only the specifications behind this row, or this category (repeatable): core/tls, im."
+    ),
 ]
 CellFile = Annotated[
     Path | None, typer.Option("--cell", help="A cell file of a server that runs already (docs/cell.md).")

@@ -22,7 +22,7 @@ from schemas.audit.examples import Form
 
 commands = typer.Typer(
     name="schemas",
-    help="The schemas of the specifications: list them, audit them.",
+    help="The schemas of the specifications: list them, hold them against the specifications' own text.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -74,7 +74,10 @@ def audit_command(
         typer.Option("--verbose", "-v", help="Show listed mismatches too, and what could not be parsed and why."),
     ] = False,
 ) -> None:
-    """Validate every example of the specifications, and compare their own schemas with ours."""
+    """Validate every example of the specifications, and compare their own schemas with ours.
+
+    The exit code is 0 where each mismatch and each drift is listed, with its reason, and each listed one is there.
+    """
     paths = _chosen(sources.find(xeps, rfcs), provider or ())
     done = audit.run(paths, schema_catalogue.catalogue(), exceptions.read(), _rows())
     if as_json:
