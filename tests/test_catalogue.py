@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -17,7 +14,6 @@ from lab.subjects import all_subjects
 from lab.subjects.known import known
 from schemas import sections, suites
 
-ROOT = Path(__file__).parent.parent
 CORE = ["RFC 6120", "RFC 7590", "XEP-0030", "XEP-0114", "XEP-0115", "XEP-0163", "XEP-0368"]
 NAME = re.compile(r"(rfc|xep)-\d{4}/[a-z0-9]+(-[a-z0-9]+)*(/[A-Za-z0-9._:-]+)*\Z")
 
@@ -96,8 +92,3 @@ def test_what_does_not_exist_is_refused_with_the_nearest(wrong: dict[str, list[s
 def test_nothing_selected_is_never_green() -> None:
     with pytest.raises(UsageError, match="no server check is selected"):
         catalogue.select(year=2021, rows=["av"])
-
-
-def test_the_readme_is_true() -> None:
-    done = subprocess.run([sys.executable, ROOT / "scripts" / "readme.py", "--check"], check=False)
-    assert done.returncode == 0, "run scripts/readme.py"
