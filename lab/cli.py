@@ -304,7 +304,7 @@ def prove(
     subject = subjects.find(server)
     if provide_engine:
         provide_engine_for(subject, engine, verbose=verbose)
-    folder = out_folder or new_folder(f"prove-{subject.name}-{subject.version}")
+    folder = out_folder or new_folder(f"prove-{subject.name}-{subject.version}", recorded=False)
     with ConsoleDisplay(err if as_json else out, verbose=verbose, quiet=as_json) as display:
         proof = proving.prove(
             subject,

@@ -123,7 +123,7 @@ def replay(
     plan = replaying.Plan(
         subject=subject,
         findings=findings,
-        out=out_folder or new_folder(f"replay-{name}"),
+        out=out_folder or new_folder(f"replay-{name}", recorded=False),
         cell_file=cell,
         engine=engine.value if engine else None,
         allowed=allow_fuzz,
@@ -229,7 +229,7 @@ def compare(
         servers=chosen,
         trials=trials,
         bounds=Bounds(stanzas, seconds(for_, "--for")),
-        out=out_folder or new_folder("compare-" + "-".join(each.name for each in chosen)),
+        out=out_folder or new_folder("compare-" + "-".join(each.name for each in chosen), recorded=False),
         engine=engine.value if engine else None,
         seed=seed,
         allowed=allow_fuzz,

@@ -109,16 +109,17 @@ def provide_docker(*, verbose: bool) -> None:
         ensure_engine(display)
 
 
-def new_folder(name: str) -> Path:
-    """A folder of its own for a run, and `runs/latest` beside it."""
+def new_folder(name: str, *, recorded: bool = True) -> Path:
+    """A folder of its own for a run, and `runs/latest` beside it, which is the newest that leaves a run record."""
     runs = Path(os.environ.get("STANZALAB_RUNS", "runs"))
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     base = re.sub(r"[^\w.-]", "-", name)
     folder = next(f for n in range(1000) if not (f := runs / f"{stamp}-{base}{f'-{n}' if n else ''}").exists())
     folder.mkdir(parents=True)
-    latest = runs / "latest"
-    latest.unlink(missing_ok=True)
-    latest.symlink_to(folder.name)
+    if recorded:
+        latest = runs / "latest"
+        latest.unlink(missing_ok=True)
+        latest.symlink_to(folder.name)
     return folder
 
 
