@@ -116,7 +116,8 @@ class ConsoleDisplay:
 
     def fuzzing(self, tallies: Sequence[Tally], elapsed: float, rate: float, doing: str) -> None:
         sent = sum(tally.sent for tally in tallies)
-        line = f"fuzzing: {sent:,} stanzas, {rate:,.0f}/s, {self._found} finding{'' if self._found == 1 else 's'}, {doing}"
+        found = f"{self._found} finding{'' if self._found == 1 else 's'}"
+        line = f"fuzzing: {sent:,} stanzas, {rate:,.0f}/s, {found}, {doing}"
         if self._live and self._task is not None:
             self._bar.update(self._task, description=line)
         elif not self._quiet and elapsed - self._said >= PLAIN_SECONDS:
