@@ -16,7 +16,7 @@ def stanzalab(*words: str, cwd: Path | None = None) -> subprocess.CompletedProce
     return subprocess.run([STANZALAB, *words], capture_output=True, text=True, check=False, cwd=cwd, timeout=60)
 
 
-COMMANDS = ["run", "checks", "suite", "coverage", "subjects", "show", "report", "prove", "doctor"]
+COMMANDS = ["run", "fuzz", "replay", "compare", "checks", "suite", "coverage", "subjects", "show", "report", "prove", "doctor"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
