@@ -16,7 +16,8 @@ def stanzalab(*words: str, cwd: Path | None = None) -> subprocess.CompletedProce
     return subprocess.run([STANZALAB, *words], capture_output=True, text=True, check=False, cwd=cwd, timeout=60)
 
 
-COMMANDS = ["run", "fuzz", "replay", "compare", "checks", "suite", "coverage", "subjects", "show", "report", "prove", "doctor"]
+CAMPAIGNS = ["fuzz", "replay", "compare"]
+COMMANDS = ["run", *CAMPAIGNS, "checks", "suite", "coverage", "subjects", "show", "report", "prove", "doctor"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
