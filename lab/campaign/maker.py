@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from itertools import count
+from itertools import count, islice
 from typing import NamedTuple
 
 from generators.compiler import shape_of
@@ -86,13 +86,18 @@ def spends(payload: Payload, use: Use) -> bool:
     return any((payload.element, child) in SPENT for child in use.children or ())
 
 
+_KINDS = ("valid", "malformed", "alone")
+TRIES = 8  # plans for one item: an operator may not fit what was drawn
+OFTEN = 0.2  # share of the turns of a heavy operator that it takes
+
+
 class Maker:
     """Makes items for one provider, without end. `seed` fixes their order and all their details."""
 
     def __init__(self, uses: Sequence[tuple[Payload, Use]], seed: int, prefix: str) -> None:
         self._uses = [(payload, use) for payload, use in uses if payload.element not in NEVER]
-        self._random = random.Random(seed)  # noqa: S311 - for tests, not for secrets
-        self._source = RandomSource(seed)
+        # A source for each kind: how many of one kind are sent is a matter of time, and no matter to the others.
+        self._sources = {kind: RandomSource(seed + place) for place, kind in enumerate(_KINDS)}
         self._prefix, self._ids = prefix, count()
         self._generators: dict[tuple[int, str, str], Generator] = {}
         bulk_uses = [u for u in self._uses if not Plan(*u, None).solo]
@@ -104,31 +109,26 @@ class Maker:
         if alone_uses:  # one in five of them valid
             self._by_itself += [None] * (len(self._by_itself) // 4)
         self.has_bulk = bool(bulk_uses)
-        self._valid = self._turns(bulk_uses)
-        self._malformed = self._plans(bulk_uses, self._in_bulk)
-        self._alone = self._plans(self._uses, self._by_itself)
+        chance = {kind: random.Random(f"{seed} {kind}") for kind in _KINDS}  # noqa: S311 - for tests
+        self._plans = {
+            "valid": _turns(bulk_uses, chance["valid"]),
+            "malformed": _plans(bulk_uses, self._in_bulk, chance["malformed"]),
+            "alone": _plans(self._uses, self._by_itself, chance["alone"]),
+        }
 
     def bulk(self, scene: Scene, *, malformed: bool) -> Item | None:
         """An item that others may stand beside; None where there is none."""
-        plans = self._malformed if malformed else self._valid
-        for _ in range(8):
-            plan = next(plans, None)
-            if plan is None:
-                return None
-            item = self.make(plan, self._source, scene)
-            if item is not None:
-                return item
-        return None
+        return self._next("malformed" if malformed else "valid", scene)
 
     def alone(self, scene: Scene) -> Item | None:
         """An item for a session of its own."""
-        for _ in range(8):
-            plan = next(self._alone, None)
-            if plan is None:
-                return None
-            if plan.operator is None and not plan.solo:
+        return self._next("alone", scene)
+
+    def _next(self, kind: str, scene: Scene) -> Item | None:
+        for plan in islice(self._plans[kind], TRIES):
+            if kind == "alone" and plan.operator is None and not plan.solo:
                 continue
-            item = self.make(plan, self._source, scene)
+            item = self.make(plan, self._sources[kind], scene)
             if item is not None:
                 return item
         return None
@@ -163,20 +163,25 @@ class Maker:
             self._generators[key] = Generator([(plan.payload, plan.use)], scene)
         return self._generators[key]
 
-    def _turns(self, uses: Sequence[tuple[Payload, Use]]) -> Iterator[Plan]:
-        while uses:
-            for payload, use in self._random.sample(uses, len(uses)):
-                yield Plan(payload, use, None)
 
-    def _plans(self, uses: Sequence[tuple[Payload, Use]], operators: Sequence[Operator | None]) -> Iterator[Plan]:
-        """Each operator in its turn, with whichever use has its turn then; heavy ones seldom."""
-        turns = self._turns(uses)
-        while uses and operators:
-            for operator in self._random.sample(operators, len(operators)):
-                if operator is not None and operator.heavy and self._random.random() > 0.2:
-                    continue
-                payload, use, _ = next(turns)
-                yield Plan(payload, use, operator)
+def _turns(uses: Sequence[tuple[Payload, Use]], chance: random.Random) -> Iterator[Plan]:
+    """Each use in its turn, valid."""
+    while uses:
+        for payload, use in chance.sample(uses, len(uses)):
+            yield Plan(payload, use, None)
+
+
+def _plans(
+    uses: Sequence[tuple[Payload, Use]], operators: Sequence[Operator | None], chance: random.Random
+) -> Iterator[Plan]:
+    """Each operator in its turn, with whichever use has its turn then; heavy ones seldom."""
+    turns = _turns(uses, chance)
+    while uses and operators:
+        for operator in chance.sample(operators, len(operators)):
+            if operator is not None and operator.heavy and chance.random() > OFTEN:
+                continue
+            payload, use, _ = next(turns)
+            yield Plan(payload, use, operator)
 
 
 def drawn(

@@ -17,7 +17,7 @@ MEMORY_EVERY = 1.0  # seconds between two looks
 MEMORY_FACTOR = 6  # times what the server used at the beginning
 MEMORY_LEAST = 256 * 2**20  # bytes that it may always use
 SHOWN = 800  # characters of a crash that are shown
-BEHIND = 15  # lines of the log that belong to a crash, its own among them
+BEHIND = 40  # lines of the log that belong to a crash, its own among them
 MORE = 0.03  # seconds in which the rest of them is written
 MARGIN = 0.05  # seconds by which a log line may be stamped too early
 
@@ -134,13 +134,14 @@ class Outside:
 def _gist(line: str, behind: Iterable[str] = ()) -> str:
     """What is the same each time of a crash: no addresses, no times, no random names; and where it happened.
 
-    The place is in the line itself, or is the first in the lines `behind` it.
+    The place is in the line itself, or in the lines `behind` it: the first, but Python prints the innermost last.
     """
     said = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.,\d]*\S*|<\d+\.\d+\.\d+>", "", line)
     said = " ".join(re.sub(r"\b\w*[0-9a-f]{8,}\w*\b|0x[0-9a-f]+", "…", said).split())[:160]
     if _FRAME.search(line):
         return said
-    frame = next((found for text in behind if (found := _FRAME.search(text))), None)
+    frames = [found for text in behind if (found := _FRAME.search(text))]
+    frame = frames[-1 if "most recent call last" in line else 0] if frames else None
     return f"{said} {frame['file']}:{frame['line']}" if frame else said
 
 
