@@ -239,6 +239,7 @@ def _robustness(tally: Tally, outcome: Outcome) -> Robustness:
         payloads=len(tally.payloads),
         operators=len(tally.operators),
         unconfirmed=tally.unconfirmed,
+        avoided=tally.avoided,
         findings=tuple(tally.findings),
         reason=tally.none or ("" if tally.sent else _why_nothing(tally)),
     )

@@ -26,7 +26,8 @@ class Robust(StrEnum):
 class Robustness:
     """One provider: how much was sent, with how many operators and payloads; `findings` are fingerprints.
 
-    `reason` says why nothing was sent. `unconfirmed` symptoms did not show again, or there was no time for them.
+    `reason` says why nothing was sent. `unconfirmed` symptoms did not show again, or there was no time for them;
+    `avoided` stanzas were not sent, as they are like one that is known to break the server.
     """
 
     provider: str
@@ -37,6 +38,7 @@ class Robustness:
     payloads: int = 0
     operators: int = 0
     unconfirmed: int = 0
+    avoided: int = 0
     findings: tuple[str, ...] = ()
     reason: str = ""
 

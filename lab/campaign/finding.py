@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from generators.stanza import Family, Moment
@@ -39,7 +39,6 @@ class Finding:
     version: str
     seed: int
     shrunk: bool = False
-    times: int = 1
     trace: tuple[TraceEntry, ...] = ()
 
     @property
@@ -64,9 +63,6 @@ class Finding:
     def text(self) -> str:
         """What is sent, as a person reads it."""
         return "\n".join(template.text for template in self.templates)
-
-    def with_more(self, times: int) -> Finding:
-        return replace(self, times=self.times + times)
 
     def as_json(self) -> dict[str, Any]:
         data = {**asdict(self), "format": FORMAT, "where": self.where, "says": self.says}

@@ -101,6 +101,8 @@ def _campaign(judgement: Judgement, console: Console) -> None:
         parts.append(f"the subject exited {words.number(campaign.exits, 'time')}")
     if judgement.unconfirmed:
         parts.append(f"{words.number(judgement.unconfirmed, 'symptom')} unconfirmed")
+    if judgement.avoided:
+        parts.append(f"{words.number(judgement.avoided, 'stanza')} like those of findings not sent")
     console.print(Text.assemble(("\nCampaign: ", "bold"), "; ".join(parts)))
     for label, said in {"memory": campaign.memory, "stopped": campaign.stopped}.items():
         if said:

@@ -133,6 +133,11 @@ class Judgement:
         """Symptoms that did not show again, or that there was no time to look into."""
         return sum(one.unconfirmed for one in self.record.robustness)
 
+    @property
+    def avoided(self) -> int:
+        """Stanzas of the campaign that were not sent, as they are like one that is known to break the subject."""
+        return sum(one.avoided for one in self.record.robustness)
+
     def robust(self, row: RowResult) -> RowRobustness:
         """What the campaign says of a row; it has no part in the row's outcome."""
         return robustness.of_providers((p.provider for p in row.providers), self.record)

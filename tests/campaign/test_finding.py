@@ -153,10 +153,9 @@ def test_a_rule_explains_itself_and_one_of_another_lab_has_nothing_to_say() -> N
 
 def test_a_finding_survives_its_file() -> None:
     log = [Logged(1.5, "fuzzer", "sent", b"<iq>\xff\xed\xa0\x80")]
-    whole = replace(finding(), trace=trace(log), shrunk=True, seen="\ud800").with_more(2)
+    whole = replace(finding(), trace=trace(log), shrunk=True, seen="\ud800")
     again = Finding.from_json(json.loads(json.dumps(whole.as_json())))
     assert again == whole
-    assert again.times == 3
     assert again.trace[0].text == "<iq>\\xff\\xed\\xa0\\x80"
     assert again.text == whole.text
 

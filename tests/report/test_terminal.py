@@ -234,7 +234,7 @@ def test_findings_come_behind_failures_with_their_evidence(tmp_path: Path) -> No
             "≈ flaky answers-the-sentinel by a sequence of stanzas RFC 6120",
             "shown 1 of 3 times on fresh sessions, with XEP-0115, valid",
             "Campaign: 31,204 stanzas in 1 min 00 s, 612 a second; seed 2021; memory 45.0 MB, at most 61.5 MB;",
-            "2 symptoms unconfirmed replay stanzalab fuzz",
+            "2 symptoms unconfirmed; 5 stanzas like those of findings not sent replay stanzalab fuzz",
             "Not strict",
             "Listed findings, not seen this time: 1 lives by *",
             "Not fuzzed: 1 RFC 7590, XEP-0368: Its subject is TLS",
