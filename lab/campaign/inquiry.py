@@ -180,6 +180,8 @@ class Inquiry:
             prober = Prober(casting, patience, self._outside, frugal=True)
             try:
                 smaller = shrink(prober, finding, item, seconds=seconds)
+                if smaller is not None and smaller.templates != finding.templates:
+                    smaller = _evidenced(prober, smaller)
             except PeerError:
                 continue  # the server is away; what was found stays as it is
             finally:
@@ -295,6 +297,13 @@ class Inquiry:
         self.findings[finding.fingerprint] = finding
         if self._folder is not None:
             corpus.keep(finding, self._folder)
+
+
+def _evidenced(prober: Prober, finding: Finding) -> Finding:
+    """With a trace of just this stanza on a fresh cast, and of nothing that was tried before it."""
+    again = prober.afresh(finding.templates)
+    shown = next((s for s in again.symptoms if fingerprint(s, again.items) == finding.fingerprint), None)
+    return replace(finding, seen=shown.seen, trace=trace(again.log)) if shown else finding
 
 
 def _likely(batch: Batch) -> tuple[int, ...]:

@@ -65,12 +65,13 @@ class Prober:
     With `frugal`, a cast that showed nothing is used again: for shrinking, where what is found is confirmed anyway.
     """
 
+    _cast: Cast | None = None
+
     def __init__(self, casting: Casting, patience: float, outside: Outside, *, frugal: bool = False) -> None:
         self.casting = casting
         self.patience = patience
         self._outside = outside
         self._frugal = frugal
-        self._cast: Cast | None = None
 
     def probe(self, templates: Sequence[Template], *, hurry: bool = False) -> Trial:
         """One try; in a `hurry`, with less patience, for a search whose end is confirmed.
@@ -113,6 +114,11 @@ class Prober:
         if batch.early:
             batch.fuzzer.close()
         return symptoms, items, ended
+
+    def afresh(self, templates: Sequence[Template]) -> Trial:
+        """One try on a fresh cast."""
+        self.close()
+        return self.probe(templates)
 
     def close(self) -> None:
         if self._cast is not None:
