@@ -142,7 +142,8 @@ def _gist(line: str, behind: Iterable[str] = ()) -> str:
         return said
     frames = [found for text in behind if (found := _FRAME.search(text))]
     frame = frames[-1 if "most recent call last" in line else 0] if frames else None
-    return f"{said} {frame['file']}:{frame['line']}" if frame else said
+    # The last two parts of its path: the rest is where this machine keeps things.
+    return f"{said} {'/'.join(frame['file'].split('/')[-2:])}:{frame['line']}" if frame else said
 
 
 def _number(text: str) -> float:
