@@ -34,10 +34,10 @@ from lab.options import (
     newest_record,
     out,
     print_json,
+    print_reports,
     provide_docker,
     provide_engine_for,
     seconds,
-    shown,
     table,
 )
 from lab.schema_commands import commands as schema_commands
@@ -91,7 +91,7 @@ def run(
 
     Checks that are asked for by name are run alone, without fuzzing.
     """
-    from lab import catalogue, report, subjects  # noqa: PLC0415 - `stanzalab --help` answers at once
+    from lab import catalogue, subjects  # noqa: PLC0415 - `stanzalab --help` answers at once
     from lab import fuzz as fuzzing  # noqa: PLC0415
     from lab import run as lab_run  # noqa: PLC0415
 
@@ -117,12 +117,7 @@ def run(
     )
     with ConsoleDisplay(err if as_json else out, verbose=verbose, quiet=as_json) as display:
         done = lab_run.run(plan, display)
-    written = report.write_all(done.record, plan.out)
-    if as_json:
-        sys.stdout.write(written.summary.read_text(encoding="utf-8"))
-    else:
-        report.terminal(report.load(done.record), out)
-        out.print(f"report: {shown(written.html)}", soft_wrap=True)
+    print_reports(done.record, plan.out, as_json=as_json)
     raise typer.Exit(done.exit_code)
 
 
@@ -270,15 +265,8 @@ def report_command(
     as_json: AsJson = False,
 ) -> None:
     """Make the reports again from a run record: terminal, index.html, junit.xml, summary.json."""
-    from lab import report  # noqa: PLC0415
-
     path = record or newest_record()
-    written = report.write_all(path, out_folder or path.parent)
-    if as_json:
-        sys.stdout.write(written.summary.read_text(encoding="utf-8"))
-    else:
-        report.terminal(report.load(path), out)
-        out.print(f"report: {shown(written.html)}", soft_wrap=True)
+    print_reports(path, out_folder or path.parent, as_json=as_json)
 
 
 @app.command()

@@ -6,7 +6,6 @@ The steps stand here; `lab.campaign.compare` does the work.
 from __future__ import annotations
 
 import json
-import random
 import re
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -21,13 +20,12 @@ from lab.campaign.clusters import by_status
 from lab.campaign.compare import Bounds, Comparison, Listener, Outcome, Player
 from lab.campaign.safety import refuse_strangers
 from lab.errors import Exit, MachineError, UsageError
-from lab.starting import INTERRUPTED, running, surveyed
+from lab.starting import FUZZ_RESTARTS, INTERRUPTED, running, seed_of, surveyed
 from lab.subjects import Subject
 from schemas.robustness import Trial
 
 FILE = "compare.json"
 FORMAT = 1
-RESTARTS = 20  # times that a subject which dies is started again
 
 
 class Display(engines.Progress, Listener, Protocol):
@@ -125,7 +123,7 @@ def run(plan: Plan, display: Display) -> Done:
 
     Differences are information: the exit code is 0, but where it was interrupted or given up.
     """
-    seed = plan.seed if plan.seed is not None else random.SystemRandom().randrange(2**32)
+    seed = seed_of(plan.seed)
     players: list[Player] = []
     try:
         plan.out.mkdir(parents=True, exist_ok=True)
@@ -150,7 +148,7 @@ def _start(server: Server, plan: Plan, stack: ExitStack, display: Display) -> Pl
     folder = plan.out / re.sub(r"[^\w.-]+", "-", server.name)
     folder.mkdir(parents=True, exist_ok=True)
     begun = stack.enter_context(
-        running(server.subject, server.cell_file, plan.engine, folder, display, restarts=RESTARTS)
+        running(server.subject, server.cell_file, plan.engine, folder, display, restarts=FUZZ_RESTARTS)
     )
     cell = surveyed(begun, display)
     cells.write(cell, folder / "cell.json")

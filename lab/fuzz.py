@@ -5,7 +5,6 @@ The steps stand here; `lab.campaign` does the work.
 
 from __future__ import annotations
 
-import random
 import shlex
 import time
 from collections.abc import Sequence, Set
@@ -18,7 +17,6 @@ from lab import engines
 from lab.campaign import corpus
 from lab.campaign.campaign import Bounds, Campaign, Listener
 from lab.campaign.finding import CONFIRMATIONS, Finding
-from lab.campaign.outside import Outside
 from lab.campaign.safety import refuse_strangers
 from lab.campaign.tally import Outcome, Tally
 from lab.cell import Cell
@@ -26,16 +24,25 @@ from lab.engines import Running
 from lab.errors import Exit, UsageError
 from lab.record import Footer, Writer
 from lab.robustness import CampaignFacts, Found, Robust, Robustness
-from lab.starting import INTERRUPTED, RECORD, copy_log, header_of, now, running, surveyed
+from lab.starting import (
+    FUZZ_RESTARTS,
+    INTERRUPTED,
+    RECORD,
+    copy_log,
+    header_of,
+    now,
+    outside_of,
+    running,
+    seed_of,
+    surveyed,
+)
 from lab.subjects import Subject
 from lab.subjects.known import KnownFinding, expectation_of_finding, known_findings, not_seen
 from lab.verdict import Expectation
 from schemas import robustness, suites
 from schemas.robustness import Trial
-from schemas.suites import Level, Mark, Role, Row
+from schemas.suites import Role, Row
 from schemas.tables import nearest
-
-RESTARTS = 20  # times that a subject which dies under fuzzing is started again
 
 
 class Display(engines.Progress, Listener, Protocol):
@@ -78,10 +85,9 @@ def rows_of(year: int, wanted: Sequence[str] = ()) -> tuple[Row, ...]:
     Raises UsageError where it names none of them.
     """
     suite = suites.load(year)
-    server = [(Role.SERVER, level) for level in Level]
-    rows = [row for row in suite.select(Role.SERVER) if any(row.marks[p] is not Mark.NOT_APPLICABLE for p in server)]
+    rows = suite.select(Role.SERVER)
     if not wanted:
-        return tuple(rows)
+        return rows
     for name in wanted:
         if not any(name in (row.id, row.category) for row in rows):
             suite.row(name)  # says which there are
@@ -124,10 +130,10 @@ def fuzz(plan: Plan, display: Display) -> Fuzzed:
     record = plan.out / RECORD
     if plan.cell_file is not None:
         refuse_strangers(cells.read(plan.cell_file), plan.allowed)
-    with running(plan.subject, plan.cell_file, plan.engine, plan.out, display, restarts=RESTARTS) as begun:
+    with running(plan.subject, plan.cell_file, plan.engine, plan.out, display, restarts=FUZZ_RESTARTS) as begun:
         cell = surveyed(begun, display)
         cells.write(cell, plan.out / "cell.json")
-        seed = plan.seed if plan.seed is not None else random.SystemRandom().randrange(2**32)
+        seed = seed_of(plan.seed)
         header = header_of(
             cell, plan.subject, year=plan.year, seed=seed, replay=plan.replay, selected=(), rows=plan.rows
         )
@@ -171,8 +177,7 @@ def campaign(
 ) -> tuple[Outcome, int]:
     """A campaign on a cell that stands, written into a run record. Answers its outcome, and the exit code."""
     exits_in = None if cell.process.kind == "attached" else run_dir
-    crashes = subject.crashes if subject else ()
-    with Outside(cell.process, exits_in, begun.log_file, crashes) as outside:
+    with outside_of(begun, subject, run_dir) as outside:
         made = Campaign(cell, trials, outside, seed, bounds, listener, exits_in, folder)
         outcome = made.run()
     listed = known_findings(subject) if subject else ()

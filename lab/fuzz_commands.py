@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -29,9 +28,9 @@ from lab.options import (
     new_folder,
     out,
     print_json,
+    print_reports,
     provide_engine_for,
     seconds,
-    shown,
     table,
 )
 
@@ -77,7 +76,7 @@ def fuzz(
         _list_operators(as_json=as_json)
         return
     from lab import fuzz as fuzzing  # noqa: PLC0415 - `stanzalab --help` answers at once
-    from lab import report, subjects  # noqa: PLC0415
+    from lab import subjects  # noqa: PLC0415
     from lab.campaign.campaign import Bounds  # noqa: PLC0415
     from lab.campaign.corpus import FOLDER  # noqa: PLC0415
 
@@ -101,14 +100,8 @@ def fuzz(
     )
     with CampaignDisplay(err if as_json else out, verbose=verbose, quiet=as_json) as display:
         done = fuzzing.fuzz(plan, display)
-    written = report.write_all(done.record, plan.out)
-    if as_json:
-        sys.stdout.write(written.summary.read_text(encoding="utf-8"))
-    else:
-        report.terminal(report.load(done.record), out)
-        if done.outcome.findings:
-            out.print(f"findings: {shown(done.corpus)}", soft_wrap=True)
-        out.print(f"report: {shown(written.html)}", soft_wrap=True)
+    kept = done.corpus if done.outcome.findings else None
+    print_reports(done.record, plan.out, as_json=as_json, findings=kept)
     raise typer.Exit(done.exit_code)
 
 

@@ -152,3 +152,17 @@ def table(*columns: str) -> Table:
 
 def print_json(data: Any) -> None:
     sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+
+
+def print_reports(record: Path, folder: Path, *, as_json: bool, findings: Path | None = None) -> None:
+    """Make the reports of a run record, and print one of them; `findings` is where those of a campaign are kept."""
+    from lab import report  # noqa: PLC0415 - `stanzalab --help` answers at once
+
+    written = report.write_all(record, folder)
+    if as_json:
+        sys.stdout.write(written.summary.read_text(encoding="utf-8"))
+        return
+    report.terminal(report.load(record), out)
+    if findings is not None:
+        out.print(f"findings: {shown(findings)}", soft_wrap=True)
+    out.print(f"report: {shown(written.html)}", soft_wrap=True)

@@ -17,17 +17,15 @@ from lab.accounts import Accounts, Comeback
 from lab.campaign import corpus
 from lab.campaign.finding import Finding
 from lab.campaign.narrow import Prober
-from lab.campaign.outside import Outside
 from lab.campaign.replay import Listener, Outcome, Replay, casting_of, obstacle, replay
 from lab.campaign.safety import refuse_strangers
 from lab.cell import Cell
 from lab.engines import Running
 from lab.errors import Exit, MachineError, UsageError
-from lab.starting import INTERRUPTED, running, surveyed
+from lab.starting import FUZZ_RESTARTS, INTERRUPTED, outside_of, running, surveyed
 from lab.subjects import Subject
 
 FILE = "replay.json"
-RESTARTS = 20  # times that the subject is started again; and three for each finding that ends it
 
 
 class Display(engines.Progress, Listener, Protocol):
@@ -119,7 +117,7 @@ def run(plan: Plan, display: Display) -> Done:
         raise MachineError(f"cannot write to {plan.out}", cause=str(error)) from error
     if plan.cell_file is not None:
         refuse_strangers(cells.read(plan.cell_file), plan.allowed)
-    restarts = RESTARTS + 3 * sum(finding.rule == "lives" for finding in plan.findings)
+    restarts = FUZZ_RESTARTS + 3 * sum(finding.rule == "lives" for finding in plan.findings)
     with running(plan.subject, plan.cell_file, plan.engine, plan.out, display, restarts=restarts) as begun:
         cell = surveyed(begun, display)
         cells.write(cell, plan.out / "cell.json")
@@ -137,14 +135,13 @@ def run(plan: Plan, display: Display) -> Done:
 
 def _replay(plan: Plan, begun: Running, cell: Cell, display: Display) -> Replay:
     watched = None if cell.process.kind == "attached" else plan.out
-    crashes = plan.subject.crashes if plan.subject else ()
+    crashes = bool(plan.subject and plan.subject.crashes and begun.log_file)
     comeback = Comeback(watched)
     accounts = Accounts(cell, comeback)
-    with Outside(cell.process, watched, begun.log_file, crashes) as outside:
+    with outside_of(begun, plan.subject, plan.out) as outside:
 
         def prepare(finding: Finding) -> Prober | str:
-            seen = bool(crashes and begun.log_file)
-            if why := obstacle(finding, cell, exits=watched is not None, crashes=seen):
+            if why := obstacle(finding, cell, exits=watched is not None, crashes=crashes):
                 return why
             return Prober(casting_of(finding, cell, accounts, comeback), cell.patience, outside)
 

@@ -5,7 +5,6 @@ The steps stand here in the order in which they happen; each is done by the floo
 
 from __future__ import annotations
 
-import random
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from lab.errors import Exit as ExitCode
 from lab.errors import LabError, MachineError
 from lab.execution import Execution, Listener, execute
 from lab.record import Footer, Header, Writer
-from lab.starting import INTERRUPTED, RECORD, copy_log, header_of, now, running, surveyed
+from lab.starting import INTERRUPTED, RECORD, copy_log, header_of, now, running, seed_of, surveyed
 from lab.subjects import Subject
 from lab.subjects.known import known
 from lab.verdict import Check, Expectation
@@ -140,7 +139,7 @@ def _header(plan: Plan, cell: Cell) -> Header:
         cell,
         plan.subject,
         year=plan.year,
-        seed=plan.seed if plan.seed is not None else random.SystemRandom().randrange(2**32),
+        seed=seed_of(plan.seed),
         replay=plan.replay,
         selected=tuple(check.name for check in plan.checks),
         rows=plan.rows,

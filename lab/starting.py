@@ -6,11 +6,13 @@ What is then done with the cell stands in `lab.run`, `lab.fuzz` and `lab.prove`.
 from __future__ import annotations
 
 import datetime
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from lab import __version__, catalogue, engines
+from lab.campaign.outside import Outside
 from lab.cell import Cell
 from lab.engines import Progress, Running, attach
 from lab.errors import MachineError
@@ -18,6 +20,7 @@ from lab.record import Exit, Header, LogLine, Writer
 from lab.subjects import Subject
 from lab.survey import survey
 
+FUZZ_RESTARTS = 20  # times that a subject which dies of malformed stanzas is started again
 INTERRUPTED = 130  # as shells say it: 128 + SIGINT
 DOMAIN = "lab.test"
 RECORD = "run.ndjson"
@@ -120,3 +123,15 @@ def copy_log(begun: Running, run_dir: Path, writer: Writer) -> None:
 def now() -> str:
     """This moment, as records have it: ISO 8601 in UTC."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def seed_of(wanted: int | None) -> int:
+    """The seed that was asked for, or any."""
+    return random.SystemRandom().randrange(2**32) if wanted is None else wanted
+
+
+def outside_of(begun: Running, subject: Subject | None, run_dir: Path) -> Outside:
+    """The watch over a cell while it is fuzzed: its exits, where an engine notes them, its log and its memory."""
+    process = begun.cell.process
+    exits_in = None if process.kind == "attached" else run_dir
+    return Outside(process, exits_in, begun.log_file, subject.crashes if subject else ())

@@ -190,7 +190,7 @@ class Casting:
             count = 1 if self.over == "component" else fuzzers
             contact = self._bound("contact", opened)
             bystander = self._bound("bystander", opened)
-            senders = [self._fuzzer(opened) for _ in range(count)]
+            senders = [self._fuzzer("fuzzer" if n == 1 else f"fuzzer-{n}", opened) for n in range(1, count + 1)]
             room = self._room(senders[0], [contact, *senders[1:]]) if self._wants_rooms() else ""
             scenes = [self._scene(sender, contact, room) for sender in senders]
         except BaseException:
@@ -205,8 +205,7 @@ class Casting:
         for place, pipe in enumerate(cast.fuzzers):
             if not pipe.closed:
                 continue
-            opened: list[Session] = []
-            session = self._fuzzer(opened)
+            session = self._fuzzer(pipe.label, [])
             if cast.room:
                 with suppress(PeerError):  # it does without the room; whoever speaks there is told so
                     _join(session, cast.room, f"fuzzer-{token_hex(3)}")
@@ -230,10 +229,10 @@ class Casting:
         session.send("<presence/>")
         return session
 
-    def _fuzzer(self, opened: list[Session]) -> Session:
+    def _fuzzer(self, label: str, opened: list[Session]) -> Session:
         if self.over != "component":
-            return self._bound("fuzzer", opened, self.over)
-        session = self.comeback.open(lambda: component.connect(self.cell, label="fuzzer"))
+            return self._bound(label, opened, self.over)
+        session = self.comeback.open(lambda: component.connect(self.cell, label=label))
         opened.append(session)
         return session
 
@@ -249,8 +248,8 @@ class Casting:
             form = f"<query xmlns='{MUC_OWNER}'><x xmlns='jabber:x:data' type='submit'/></query>"
             if owner.iq("set", form, to=room).get("type") != "result":
                 return ""
-            for number, other in enumerate(others):
-                _join(other, room, other.label if not number else f"{other.label}-{number}")
+            for other in others:
+                _join(other, room)
         except PeerError:
             return ""
         return room

@@ -93,7 +93,7 @@ class Inquiry:
         self.left_lying = False
         """Whether a stanza was found that the server only reads to its end when more comes behind it."""
         self._known: dict[str, str] = {}  # name of a symptom -> fingerprint of the finding that says it
-        self._origins: dict[str, tuple[Item, Casting]] = {}
+        self._origins: dict[str, tuple[Item, Scene, Casting]] = {}
         self._avoid: set[tuple[str, ...]] = set()
         self._learned: Counter[str] = Counter()
         self._fruitless: Counter[str] = Counter()
@@ -174,12 +174,12 @@ class Inquiry:
             origin = self._origins.get(name)
             if origin is None or finding.flaky or finding.rule == "lives":
                 continue
-            item, casting = origin
+            item, scene, casting = origin
             self._tell(f"shrinking {finding.rule}")
             patience = max(0.25, min(self._cell.patience, 100 * self._cell.round_trip))
             prober = Prober(casting, patience, self._outside, frugal=True)
             try:
-                smaller = shrink(prober, finding, item, seconds=seconds)
+                smaller = shrink(prober, finding, item, scene, seconds=seconds)
                 if smaller is not None and smaller.templates != finding.templates:
                     smaller = _evidenced(prober, smaller)
             except PeerError:
@@ -282,7 +282,7 @@ class Inquiry:
             )
             self._write(finding)
             if origin is not None:
-                self._origins[name] = (origin, suspicion.casting)
+                self._origins[name] = (origin, suspicion.scene, suspicion.casting)
             self._found(finding)
         if name not in tally.findings:
             tally.findings.append(name)

@@ -108,8 +108,8 @@ def _of_item(batch: Batch, place: int, item: Item, seen: Seen) -> Iterator[Sympt
         return
     for reply in seen.replies:
         yield from _of_reply(batch, place, item, reply)
-    requests = 2 if item.operator and item.malformed and b"".join(item.chunks).count(item.id.encode()) > 1 else 1
-    if len(seen.replies) > requests and item.stanza.carrier is Carrier.IQ and item.stanza.type in {"get", "set"}:
+    request = item.stanza.carrier is Carrier.IQ and item.stanza.type in {"get", "set"}
+    if request and len(seen.replies) > 1 and len(seen.replies) > _requests(item):
         yield Symptom("answers-once", place, "one reply", _shown(*seen.replies[:3]))
     for who, element in seen.deliveries:
         if who == "contact":
@@ -124,6 +124,11 @@ def _of_item(batch: Batch, place: int, item: Item, seen: Seen) -> Iterator[Sympt
         yield Symptom(
             "answers-each-iq", place, _reactions(item), "it was delivered and answered, but no reply came back"
         )
+
+
+def _requests(item: Item) -> int:
+    """How many requests it is: a malformed one may hold its id twice."""
+    return 2 if item.malformed and b"".join(item.chunks).count(item.id.encode()) > 1 else 1
 
 
 def _of_reply(batch: Batch, place: int, item: Item, reply: Element) -> Iterator[Symptom]:

@@ -21,7 +21,6 @@ from generators.source import HypothesisSource
 from generators.stanza import Scene
 from generators.stanzas import Generator
 from lab.campaign.batch import Item
-from lab.campaign.cast import Cast
 from lab.campaign.finding import Finding, fingerprint, trace
 from lab.campaign.maker import drawn
 from lab.campaign.narrow import Prober, Trial
@@ -35,12 +34,12 @@ class _Shown(Exception):
     """The server showed the symptom: what Hypothesis takes for a failing example."""
 
 
-def shrink(prober: Prober, finding: Finding, item: Item, *, seconds: float) -> Finding | None:
+def shrink(prober: Prober, finding: Finding, item: Item, scene: Scene, *, seconds: float) -> Finding | None:
     """The finding with the smallest stanza that was found to show it; None where not even its own choices did.
 
+    `scene` is the one that `item` was drawn in: in another, its choices may make another stanza.
     Raises PeerError, MachineError, UsageError: it could not be sent even once.
     """
-    scene = _scene_of(prober)
     generator = Generator([(item.stanza.payload, item.stanza.use)], scene)
     operator = OPERATORS[item.operator] if item.operator else None
     deadline = time.monotonic() + seconds
@@ -119,15 +118,6 @@ def _rule_and_kind(finding: Finding) -> tuple[str, str]:
     """As the fingerprint begins: `rule=kind by …`."""
     rule, _, kind = finding.fingerprint.partition(" by ")[0].partition("=")
     return rule, kind
-
-
-def _scene_of(prober: Prober) -> Scene:
-    """Any scene as the server has them: a template names nobody in particular."""
-    cast: Cast = prober.casting.open()
-    try:
-        return cast.scenes[0]
-    finally:
-        cast.close()
 
 
 def _say_nothing(_: object) -> None:
