@@ -186,8 +186,11 @@ def test_a_server_that_crashes_is_restarted_and_the_crash_is_told(
     assert seen.finished
     assert len(seen.exits) == 1
     assert seen.exits[0].restarted
-    crashed = [r for r in seen.results if r.outcome == "crash"]
-    assert 1 <= len(crashed) <= 4, [r.check.name for r in crashed]
+    # A check that was only about to connect waits until the server is back: at most each worker's own one is lost.
+    crashed = [r.check.name for r in seen.results if r.outcome == "crash"]
+    assert len(crashed) <= 4, crashed
+    dropped = [r for r in seen.results if r.outcome == "fail" and "connection" in r.seen]
+    assert not [r.check.name for r in dropped if abs(r.started + r.duration - seen.exits[0].at) < 1.0]
     assert len(seen.results) > 100
     assert not containers(out)
 

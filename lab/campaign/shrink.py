@@ -7,8 +7,10 @@ try is sent to the server. Bounded in time: when it is up, nothing more is sent.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from random import Random
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
@@ -88,7 +90,7 @@ def shrink(prober: Prober, finding: Finding, item: Item, scene: Scene, *, second
     # The secondary corpus: what is in the primary one is taken to be as small as it gets.
     database.save(KEY + b".secondary", choices_to_bytes(item.choices))
     try:
-        with hypothesis.reporting.with_reporter(_say_nothing):
+        with hypothesis.reporting.with_reporter(_say_nothing), _seeded(finding.seed):
             attempt()
     except (_Shown, HypothesisException, HypothesisWarning):
         pass  # the smallest one is in `shown`; a flaky server (an exception of Hypothesis's) has shown what it has
@@ -118,6 +120,20 @@ def _rule_and_kind(finding: Finding) -> tuple[str, str]:
     """As the fingerprint begins: `rule=kind by …`."""
     rule, _, kind = finding.fingerprint.partition(" by ")[0].partition("=")
     return rule, kind
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """What Hypothesis draws while it shrinks comes from `seed`: the same finding becomes the same stanza.
+
+    Its own decorator for it, `hypothesis.seed`, switches the reuse phase off.
+    """
+    local = hypothesis.core.threadlocal
+    before, local._hypothesis_global_random = local._hypothesis_global_random, Random(seed)  # noqa: S311 - no secret
+    try:
+        yield
+    finally:
+        local._hypothesis_global_random = before
 
 
 def _say_nothing(_: object) -> None:

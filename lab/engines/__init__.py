@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,6 +114,21 @@ def exits(run_dir: Path) -> tuple[SubjectExit, ...]:
     if not file.exists():
         return ()
     return tuple(SubjectExit(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines())
+
+
+def exit_since(at: float, run_dir: Path, *, within: float) -> SubjectExit | None:
+    """The subject's first exit since `at` (epoch seconds), waited for so many seconds; None where there is none.
+
+    Where no engine watches the subject, nothing is waited for.
+    """
+    deadline = time.monotonic() + within
+    while True:
+        for exit_ in exits(run_dir):
+            if exit_.at >= at:
+                return exit_
+        if time.monotonic() >= deadline or not (run_dir / EXITS_FILE).exists():
+            return None
+        time.sleep(0.02)
 
 
 def _engine(name: str) -> Engine:

@@ -41,6 +41,8 @@ class Watch:
         self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
 
     def start(self) -> None:
+        """Begin; that the file of exits is there says that somebody watches."""
+        self._file.touch()
         self._thread.start()
 
     def end(self) -> None:

@@ -34,10 +34,12 @@ from lab.plugin.judge import Impossible, Missed, Unsupported
 from lab.plugin.requirement import check_of
 from lab.record import CheckResult, TraceEntry
 from lab.verdict import Check, Expectation, Outcome
+from lab.wire.transport import ConnectionLost, ConnectionRefused
 
 __all__ = ["accounts", "alice", "bob", "cell", "comeback", "component_session", "connect"]
 
 CHECK = pytest.StashKey[Check]()
+NOTICE_SECONDS = 1.0  # until the engine has seen that its subject is gone
 
 
 @dataclass
@@ -98,7 +100,7 @@ def pytest_runtest_makereport(
     progress = item.stash[PROGRESS]
     if call.excinfo is not None and progress.outcome is Outcome.PASS:
         _judge(progress, call.excinfo.value, item.stash[CHECK], str(call.when))
-        _look_for_a_crash(progress, item)
+        _look_for_a_crash(progress, item, _was_cut_off(call.excinfo.value))
     if call.when == "call" or (call.when == "setup" and call.excinfo is not None):
         _hold_against_standing_rules(progress, item)
     if call.when == "teardown":
@@ -152,19 +154,31 @@ def _hold_against_standing_rules(progress: Progress, item: pytest.Item) -> None:
         progress.reason = f"{progress.reason}\nbroken standing rules, besides: {said}".strip()
 
 
-def _look_for_a_crash(progress: Progress, item: pytest.Item) -> None:
-    """A failure while the subject died is a crash, whatever it looked like from the wire."""
+def _was_cut_off(error: BaseException | None) -> bool:
+    """Whether this error, or one that it came of, is a connection that broke or that nobody takes."""
+    while error is not None:
+        if isinstance(error, ConnectionLost | ConnectionRefused):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _look_for_a_crash(progress: Progress, item: pytest.Item, cut_off: bool) -> None:
+    """A failure while the subject died is a crash, whatever it looked like from the wire.
+
+    A connection breaks before the engine knows that its process is gone: one that was `cut_off` is worth a wait.
+    """
     path = item.config.getoption("--cell")
     if path is None or progress.outcome not in {Outcome.FAIL, Outcome.NON_STRICT}:
         return
     try:
-        exits = [e for e in engines.exits(Path(path).parent) if e.at >= progress.started]
+        exit_ = engines.exit_since(progress.started, Path(path).parent, within=NOTICE_SECONDS if cut_off else 0.0)
     except MachineError as error:
         progress.outcome, progress.reason = Outcome.ERROR, str(error)
         return
-    if exits:
+    if exit_ is not None:
         progress.outcome = Outcome.CRASH
-        progress.reason = f"the subject exited while this check ran: {exits[0].why}"
+        progress.reason = f"the subject exited while this check ran: {exit_.why}"
 
 
 def _result(item: pytest.Item, progress: Progress) -> CheckResult:

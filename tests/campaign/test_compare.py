@@ -64,9 +64,9 @@ def compared(
     until: int = 10**9,
     seconds: float = 60.0,
 ) -> Outcome:
-    """A comparison of fakes, which are not patient; the last one has no `without` endpoint."""
+    """A comparison of fakes; the last one has no `without` endpoint."""
     with ExitStack() as stack:
-        cells = [stack.enter_context(FakeServer(name, patience=0.2)) for name in misbehaviours]
+        cells = [stack.enter_context(FakeServer(name, patience=0.7)) for name in misbehaviours]
         cells[-1] = _without(cells[-1], without)
         players = [Player(f"{number}", cell, Comeback(fruitless=FRUITLESS)) for number, cell in enumerate(cells)]
         return Comparison(players, trials, SEED, Bounds(stanzas, seconds), Quiet(until)).run()
@@ -146,7 +146,7 @@ def test_ctrl_c_keeps_what_was_found_as_unchecked() -> None:
 
 def test_no_time_is_no_comparison_and_a_server_that_takes_no_session_ends_it() -> None:
     assert compared(["", ""], [trial("XEP-0199")], 20, seconds=0.0).sent == 0
-    with FakeServer(patience=0.2) as cell:
+    with FakeServer(patience=0.7) as cell:
         pass
     players = [Player(name, cell, Comeback(fruitless=FRUITLESS)) for name in "ab"]
     made = Comparison(players, [trial("XEP-0199")], SEED, Bounds(20, 30.0), Quiet()).run()
@@ -318,7 +318,7 @@ def test_the_command_leaves_a_file_and_is_content_with_differences(tmp_path: Pat
         for name in ("", "answers-version-twice"):
             folder = tmp_path / (name or "good")
             folder.mkdir()
-            stack.enter_context(FakeServer(name, run_dir=folder, patience=0.2))
+            stack.enter_context(FakeServer(name, run_dir=folder, patience=0.7))
             cells.append(str(folder / "cell.json"))
         words = ["compare", "--servers", ",".join(cells), "--provider", "XEP-0092", "--stanzas", "20", "--seed", "5"]
         done = subprocess.run(

@@ -125,7 +125,7 @@ def test_a_search_ends_when_its_time_is_up(monkeypatch: pytest.MonkeyPatch, each
 
 def probed(misbehaviour: str, *, frugal: bool, times: int) -> tuple[list[list[str]], int]:
     """The rules that a ping shows broken, each time; and how many resources were bound for it."""
-    server = FakeServer(misbehaviour, patience=0.2)
+    server = FakeServer(misbehaviour)
     with server as cell:
         accounts = Accounts(cell)
         with Outside(cell.process, None, None, ()) as outside:
@@ -148,7 +148,7 @@ def test_a_frugal_prober_keeps_people_who_saw_nothing() -> None:
 
 
 def test_a_server_that_takes_no_session_is_a_symptom() -> None:
-    with FakeServer(patience=0.2) as cell:
+    with FakeServer() as cell:
         accounts = Accounts(cell)
         accounts.close()
     with Outside(cell.process, None, None, ()) as outside:

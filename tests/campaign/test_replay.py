@@ -94,9 +94,9 @@ Replaying = Callable[..., Replay]
 
 
 @contextmanager
-def replaying(misbehaviour: str = "") -> Iterator[Replaying]:
-    """What replays findings on a fake, which is not patient."""
-    with FakeServer(misbehaviour, patience=0.2) as cell:
+def replaying(misbehaviour: str = "", patience: float = 5.0) -> Iterator[Replaying]:
+    """What replays findings on a fake."""
+    with FakeServer(misbehaviour, patience=patience) as cell:
         comeback = Comeback(fruitless=FRUITLESS)
         accounts = Accounts(cell, comeback)
         with Outside(cell.process, None, None, ()) as outside:
@@ -132,7 +132,7 @@ def test_a_fault_that_is_gone_is_fixed() -> None:
 
 
 def test_another_fault_in_the_place_of_the_old_one_is_a_change_and_is_named() -> None:
-    with replaying("swallows-iq") as run:
+    with replaying("swallows-iq", patience=0.5) as run:
         made = run(TWICE)
     (result,) = made.results
     assert result.outcome is Outcome.CHANGED
@@ -248,7 +248,7 @@ def stanzalab(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 def test_the_command_says_in_its_exit_code_whether_all_is_fixed(folder: Path, tmp_path: Path) -> None:
     place = tmp_path / "fake"
     place.mkdir()
-    with FakeServer("answers-version-twice", run_dir=place, patience=0.2):
+    with FakeServer("answers-version-twice", run_dir=place):
         words = ("replay", "--cell", str(place / "cell.json"), "--corpus", str(folder))
         done = stanzalab(*words, "--out", "out", cwd=tmp_path)
         assert done.returncode == 1, done.stderr
