@@ -73,6 +73,8 @@ class CheckResult:
     known_reason: str = ""
     trace: tuple[TraceEntry, ...] = ()
     strictness: tuple[Strictness, ...] = ()
+    blamed: str = ""
+    """In a pair: the name of the subject that broke a requirement; empty where all kept to the letter."""
 
     def to_event(self) -> dict[str, Any]:
         requirement = self.check.requirement
@@ -95,6 +97,7 @@ class CheckResult:
             "known_reason": self.known_reason,
             "trace": [[round(e.at, 6), e.session, e.direction, e.text] for e in self.trace],
             "strictness": [asdict(s) for s in self.strictness],
+            "blamed": self.blamed,
         }
 
     @classmethod
@@ -120,6 +123,7 @@ class CheckResult:
             known_reason=event.get("known_reason", ""),
             trace=tuple(TraceEntry(*entry) for entry in event["trace"]),
             strictness=tuple(Strictness(**one) for one in event.get("strictness", ())),
+            blamed=event.get("blamed", ""),
         )
 
 
@@ -146,6 +150,9 @@ class Header:
     """Provider -> what claims it; an empty list where it could be claimed and is not; absent where nothing can."""
     round_trip: float = 0.0
     patience: float = 0.0
+    peers: tuple[dict[str, str], ...] = ()
+    """Who else is in the cell, each as `subject` and with its `role`: of a client the server, of a pair the second
+    client and then the server."""
 
 
 @dataclass(frozen=True)
@@ -342,4 +349,5 @@ def _header(event: dict[str, Any]) -> Header:
         raise ValueError(f"this lab reads format {FORMAT}")
     event["selected"] = tuple(event["selected"])
     event["rows"] = tuple(event.get("rows", ()))
+    event["peers"] = tuple(event.get("peers", ()))
     return Header(**event)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-Role = Literal["server", "client"]
+Role = Literal["server", "client", "pair"]
+"""Who is judged: a server, a client, or two clients and the server between them."""
 
 
 class Keyword(StrEnum):

@@ -82,4 +82,5 @@ def check_of(item: pytest.Item) -> Check:
 
 def role_of(item: pytest.Item) -> Role:
     """The role under test: the folder below `scenarios` says it."""
-    return "client" if "client" in item.path.parts else "server"
+    folders = item.path.parts
+    return "client" if "client" in folders else "pair" if "pair" in folders else "server"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -56,9 +57,12 @@ class Judgement:
 
     @property
     def subject(self) -> str:
-        """Who was tried, as a reader knows it: `Prosody 13.0`."""
-        subject = self.record.header.subject
-        return f"{subject.get('title') or subject.get('name', '?')} {subject.get('version', '')}".strip()
+        """Who was tried, as a reader knows it: `Prosody 13.0`, `slixmpp 1.17 on Prosody 13.0`."""
+        header = self.record.header
+        named = [titled(header.subject), *map(titled, header.peers)]
+        if len(named) == 1:
+            return named[0]
+        return f"{' with '.join(named[:-1])} on {named[-1]}"
 
     @cached_property
     def results(self) -> tuple[CheckResult, ...]:
@@ -227,9 +231,17 @@ class Judgement:
         raise UsageError(f"{self.record.path} has {what} {name!r}", hint=hint)
 
 
+def titled(subject: Mapping[str, str]) -> str:
+    """A subject of a record's header, as a reader knows it."""
+    return f"{subject.get('title') or subject.get('name', '?')} {subject.get('version', '')}".strip()
+
+
 def judge(record: Record) -> Judgement:
     """The rows of a record's suite that its run was about, judged. Raises UsageError: a suite nobody knows."""
-    suite, role = _suite(record.header.suite), Role(record.header.role)
+    suite = _suite(record.header.suite)
+    if record.header.role == "pair":  # the suites' rows are of one side
+        return Judgement(record, suite, Role.CLIENT, (), untried=0)
+    role = Role(record.header.role)
     outcomes: dict[str, list[Outcome]] = defaultdict(list)
     for result in record.results:
         if result.check.role == record.header.role:
