@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import tempfile
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,6 +25,7 @@ from lab.fakes.connection import Connection
 from lab.fakes.routing import Router
 
 HOST = "127.0.0.1"
+END_SECONDS = 5.0  # for connections to end, once they were told to
 DOMAIN = "fake.test"
 
 
@@ -32,11 +34,18 @@ class FakeServer:
 
     `misbehaviour` is a key of `MISBEHAVIOURS`, or empty. With `run_dir`, the cell file and the log are written
     there, as an engine does. `delay` (seconds) is for misbehaviours that are late; `patience` goes into the cell.
+    `host` is the address that it listens at.
     Raises UsageError for an unknown misbehaviour.
     """
 
     def __init__(
-        self, misbehaviour: str = "", *, run_dir: Path | None = None, delay: float = 0.2, patience: float = 5.0
+        self,
+        misbehaviour: str = "",
+        *,
+        run_dir: Path | None = None,
+        delay: float = 0.2,
+        patience: float = 5.0,
+        host: str = HOST,
     ) -> None:
         self.behaviour = make(misbehaviour, delay=delay)
         self.domain = DOMAIN
@@ -48,7 +57,11 @@ class FakeServer:
         self.starttls_context: ssl.SSLContext
         self.direct_context: ssl.SSLContext
         self._run_dir = run_dir
+        self._host = host
         self._tasks: set[asyncio.Task[None]] = set()
+        self._listeners: list[socket.socket] = []
+        self._accepted: list[socket.socket] = []
+        self._unbegun: set[socket.socket] = set()  # accepted just now
         self._log: IO[str] | None = None
         self._left = ExitStack()
 
@@ -87,8 +100,10 @@ class FakeServer:
 
     def die(self) -> None:
         """End at once, as a killed process does: no port listens, every connection is reset."""
-        for server in self._servers:
-            server.close()
+        for listener in self._listeners:
+            self._loop.remove_reader(listener)
+            listener.close()
+        self._listeners.clear()
         for connection in list(self.connections):
             connection.transport.abort()
 
@@ -122,32 +137,58 @@ class FakeServer:
         self._loop.set_exception_handler(lambda _, context: self.log(f"error: {context}"))
         self._left_block = asyncio.Event()
         try:
-            servers = await self._listen()
+            endpoints = self._listen()
         except OSError as error:
             started.set_exception(error)
             return
-        self._servers = tuple(servers.values())
-        started.set_result(
-            {name: Endpoint(HOST, server.sockets[0].getsockname()[1]) for name, server in servers.items()}
-        )
+        started.set_result(endpoints)
         await self._left_block.wait()
         self.die()
-        for _ in range(2):
-            await asyncio.sleep(0)  # a connection just accepted gets its transport: else nobody closes its socket
         unfinished = asyncio.all_tasks() - {asyncio.current_task()}  # handshakes, connections just accepted
         for task in unfinished:
             task.cancel()
         await asyncio.gather(*unfinished, return_exceptions=True)
         self.die()
-        for _ in range(3):
-            await asyncio.sleep(0)  # lets each connection learn of its end
+        for sock in self._unbegun:
+            sock.close()
+        late = self._loop.time() + END_SECONDS
+        while any(sock.fileno() != -1 for sock in self._accepted) and self._loop.time() < late:
+            await asyncio.sleep(0.001)  # lets each connection learn of its end
 
-    async def _listen(self) -> dict[cells.Transport, asyncio.Server]:
-        listen = asyncio.get_running_loop().create_server
-        return {
-            "c2s": await listen(lambda: ClientConnection(self), HOST, 0),
-            "c2s-direct-tls": await listen(
-                lambda: ClientConnection(self, tls=True), HOST, 0, ssl=self.direct_context, ssl_shutdown_timeout=1.0
-            ),
-            "component": await listen(lambda: ComponentConnection(self), HOST, 0),
+    def _listen(self) -> dict[cells.Transport, Endpoint]:
+        factories: dict[cells.Transport, Callable[[], Connection]] = {
+            "c2s": lambda: ClientConnection(self),
+            "c2s-direct-tls": lambda: ClientConnection(self, tls=True),
+            "component": lambda: ComponentConnection(self),
         }
+        endpoints = {}
+        for name, factory in factories.items():
+            listener = socket.create_server((self._host, 0))
+            listener.setblocking(False)
+            endpoints[name] = Endpoint(*listener.getsockname())
+            context = self.direct_context if name == "c2s-direct-tls" else None
+            self._listeners.append(listener)
+            self._loop.add_reader(listener, self._accept, listener, factory, context)
+        return endpoints
+
+    def _accept(
+        self, listener: socket.socket, factory: Callable[[], Connection], context: ssl.SSLContext | None
+    ) -> None:
+        """Take a connection. Its socket is kept: none may outlive the server."""
+        try:
+            sock, _ = listener.accept()
+        except OSError:  # it went away again
+            return
+        self._accepted.append(sock)
+        self._unbegun.add(sock)
+        self.spawn(self._begin(sock, factory, context))
+
+    async def _begin(
+        self, sock: socket.socket, factory: Callable[[], Connection], context: ssl.SSLContext | None
+    ) -> None:
+        timeout = 1.0 if context else None
+        self._unbegun.discard(sock)
+        try:
+            await self._loop.connect_accepted_socket(factory, sock, ssl=context, ssl_shutdown_timeout=timeout)
+        except OSError as error:  # among them ssl.SSLError; whoever failed has closed the socket
+            self.log(f"TLS failed: {error}")
