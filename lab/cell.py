@@ -93,13 +93,31 @@ class Process:
 
 
 @dataclass(frozen=True)
+class ClientPlace:
+    """A client in the cell, and how its agent is started (docs/clients.md).
+
+    `argv` runs one agent; the variables of the contract are in its environment. `ca` and `server_ca` are the files
+    with the authorities of the tap and of the server, as the agent sees them; `host` is the address at which the
+    agent reaches what listens here.
+    """
+
+    subject: Subject
+    argv: tuple[str, ...]
+    host: str
+    ca: str
+    server_ca: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True)
 class Cell:
     """One running server and how to reach it.
 
     `round_trip` is the time in seconds that an answered stanza took when the run began; `patience` the longest
     wait in seconds for anything that must come. `ca` is a PEM file with the certificates to trust; `provides`
     says which module or setting provides which XEP (the suites ask that it be named), `advertised` what the server
-    claims of each provider on the wire, empty where it could and does not.
+    claims of each provider on the wire, empty where it could and does not. `clients` are who else is in the cell, and
+    `tap` what the tap shows them: a PEM file with key and chain for each of `lab.tap.CERTIFICATES`.
     """
 
     domain: str
@@ -116,6 +134,8 @@ class Cell:
     advertised: dict[str, list[str]] = field(default_factory=dict)
     round_trip: float = 0.001
     patience: float = 5.0
+    clients: tuple[ClientPlace, ...] = ()
+    tap: dict[str, Path] = field(default_factory=dict)
 
     def endpoint(self, transport: Transport) -> Endpoint | None:
         """The endpoint of a transport, or None where the server offers none."""
@@ -130,7 +150,8 @@ def write(cell: Cell, path: Path) -> None:
     """Write `cell` as JSON; paths are kept relative to the file's folder where they lie below it."""
     data = {"format": FORMAT, **asdict(cell)}
     data["ca"] = _relative(cell.ca, path.parent) if cell.ca else None
-    data["client_certificates"] = {k: _relative(v, path.parent) for k, v in cell.client_certificates.items()}
+    for files in ("client_certificates", "tap"):
+        data[files] = {k: _relative(v, path.parent) for k, v in getattr(cell, files).items()}
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
     temporary.replace(path)
@@ -178,7 +199,13 @@ def _cell(data: dict[str, Any], base: Path) -> Cell:
         advertised=dict(data.get("advertised") or {}),
         round_trip=float(data.get("round_trip", 0.001)),
         patience=float(data.get("patience", 5.0)),
+        clients=tuple(_client(one) for one in data.get("clients") or ()),
+        tap={k: base / v for k, v in (data.get("tap") or {}).items()},
     )
+
+
+def _client(data: dict[str, Any]) -> ClientPlace:
+    return ClientPlace(**data | {"subject": Subject(**data["subject"]), "argv": tuple(data["argv"])})
 
 
 def _relative(path: Path, base: Path) -> str:

@@ -6,9 +6,7 @@ labels of `owners`; images are made in `images`, the engine itself is provided b
 
 from __future__ import annotations
 
-import io
 import signal
-import tarfile
 import threading
 import uuid
 from collections.abc import Iterator
@@ -24,6 +22,7 @@ from requests.exceptions import RequestException
 
 from lab.cell import Endpoint, Process, Transport
 from lab.engines import RESTARTS, Progress, Running, cells, owners
+from lab.engines.archive import archive
 from lab.engines.images import Recipe, subject_image
 from lab.engines.ports import LOOPBACK, free_ports
 from lab.engines.provision import connect, engine_state, knock
@@ -61,7 +60,7 @@ class DockerEngine:
         recipe = Recipe(subject.name, subject.version, subject.folder, str(subject.options["base"]))
         with ExitStack() as stack:
             stack.enter_context(ended_by_signals())
-            stack.enter_context(_engine_errors())
+            stack.enter_context(engine_errors())
             client = connect()
             stack.callback(client.close)
             owners.sweep(client, progress)
@@ -213,7 +212,7 @@ class _Server:
 
     def spawn(self) -> None:
         """Start the container again, without waiting until the subject is ready."""
-        with _engine_errors():
+        with engine_errors():
             self._start()
 
     def _start(self) -> None:
@@ -309,16 +308,7 @@ def _files(subject: Subject, facts: ContainerFacts, domain: str, certificates: P
             work="/tmp",  # noqa: S108 - the container's own
         )
         files[place] = text.encode()
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        folder = tarfile.TarInfo(facts.certificates.lstrip("/"))
-        folder.type, folder.mode = tarfile.DIRTYPE, 0o755
-        tar.addfile(folder)
-        for place, content in files.items():
-            entry = tarfile.TarInfo(place.lstrip("/"))
-            entry.size, entry.mode = len(content), 0o644
-            tar.addfile(entry, io.BytesIO(content))
-    return buffer.getvalue()
+    return archive(files, facts.certificates)
 
 
 def _exit_of(container: Container) -> str | None:
@@ -336,7 +326,7 @@ def _exit_of(container: Container) -> str | None:
 
 
 @contextmanager
-def _engine_errors() -> Iterator[None]:
+def engine_errors() -> Iterator[None]:
     """The SDK's errors, as the machine's."""
     try:
         yield

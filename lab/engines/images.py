@@ -15,7 +15,6 @@ import re
 import shutil
 import signal
 import subprocess
-import tarfile
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from docker.models.images import Image
 from requests.exceptions import RequestException
 
 from lab.engines import Progress
+from lab.engines.archive import archive
 from lab.engines.locks import only_one_lab
 from lab.engines.provision import connect, ensure_debootstrap
 from lab.errors import MachineError, UsageError
@@ -47,6 +47,8 @@ class Recipe:
     version: str
     folder: Path
     suite: str
+    arguments: tuple[tuple[str, str], ...] = ()
+    """Build arguments of the image's own."""
 
     @property
     def tag(self) -> str:
@@ -61,7 +63,8 @@ def subject_image(client: docker.DockerClient, recipe: Recipe, progress: Progres
     with only_one_lab(f"image {recipe.tag}", progress):
         base = base_image(client, recipe.suite, progress)
         context = build_context(recipe.folder)
-        content = hashlib.sha256(base.encode() + _digest(context)).hexdigest()
+        arguments = repr(recipe.arguments).encode() if recipe.arguments else b""
+        content = hashlib.sha256(base.encode() + _digest(context) + arguments).hexdigest()
         old = _image(client, recipe.tag)
         if old is not None and old.labels.get(CONTENT_LABEL) == content:
             return str(old.id)
@@ -130,13 +133,13 @@ def _build(
     """Build, showing the output only when it fails. The tag is set by the engine when all has succeeded."""
     output: list[str] = []
     events = client.api.build(
-        fileobj=_tar({**context, EXTRA_CA: _extra_ca()}),
+        fileobj=io.BytesIO(gzip.compress(archive({**context, EXTRA_CA: _extra_ca()}), mtime=0)),
         custom_context=True,
         encoding="gzip",
         tag=recipe.tag,
         # The mirror may be on this machine's loopback; the finished container has no way out.
         network_mode="host",
-        buildargs={"BASE": base, **_proxies()},
+        buildargs={"BASE": base, **dict(recipe.arguments), **_proxies()},
         labels={CONTENT_LABEL: content},
         rm=True,
         forcerm=True,
@@ -162,22 +165,6 @@ def _build(
             cause="\n".join([*output[-30:], failure]),
             hint=f"mend {recipe.folder / 'Dockerfile'}, or the mirror that it installs from",
         )
-
-
-def _tar(files: dict[str, bytes]) -> io.BytesIO:
-    buffer = io.BytesIO()
-    # The gzip wrapper is opened here because tarfile would write the time of day into it.
-    with (
-        gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0) as zipped,
-        tarfile.open(fileobj=zipped, mode="w") as tar,
-    ):
-        for name, content in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            entry.mode = 0o755 if content.startswith(b"#!") else 0o644
-            tar.addfile(entry, io.BytesIO(content))
-    buffer.seek(0)
-    return buffer
 
 
 def _extra_ca() -> bytes:

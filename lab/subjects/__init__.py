@@ -1,7 +1,8 @@
 """Who is under test: one folder is one implementation, its `subject.toml` says all that an engine must know.
 
 This docstring defines the format; `lab.subjects.subject_file` reads it, `lab.subjects.known` reads
-`known.toml`. Nothing here starts anything. Keys without "optional" are needed, unknown keys are refused by name.
+`known.toml`; a client's format stands in `lab.subjects.client_file`. Nothing here starts anything. Keys without
+"optional" are needed, unknown keys are refused by name.
 
 ```toml
 name = "prosody"             # the folder's name
@@ -80,6 +81,7 @@ import difflib
 from pathlib import Path
 
 from lab.errors import UsageError
+from lab.subjects.client_file import Client, read_client
 from lab.subjects.model import (
     AccountCommand,
     Admin,
@@ -95,29 +97,47 @@ from lab.subjects.subject_file import FILE_NAME, read
 __all__ = [
     "AccountCommand",
     "Admin",
+    "Client",
     "Component",
     "Container",
     "LocalProcess",
     "Ready",
     "Subject",
+    "all_clients",
     "all_subjects",
     "fill",
     "find",
+    "find_client",
 ]
 
 _HERE = Path(__file__).parent
 
 
-def all_subjects(role: str = "server") -> tuple[Subject, ...]:
-    """Every subject of the project, in its default version, by name."""
-    return tuple(read(folder) for folder in _folders(role).values())
+def all_subjects() -> tuple[Subject, ...]:
+    """Every server of the project, in its default version, by name."""
+    return tuple(read(folder) for folder in _folders("server").values())
 
 
-def find(spec: str, role: str = "server") -> Subject:
-    """The subject that `NAME`, `NAME:VERSION`, `FOLDER` or `FOLDER:VERSION` means.
+def all_clients() -> tuple[Client, ...]:
+    """Every client of the project, in its default version, by name."""
+    return tuple(read_client(folder) for folder in _folders("client").values())
+
+
+def find(spec: str) -> Subject:
+    """The server that `NAME`, `NAME:VERSION`, `FOLDER` or `FOLDER:VERSION` means.
 
     A specification with a slash in it is a folder. Raises UsageError with the nearest names.
     """
+    return read(*_found(spec, "server"))
+
+
+def find_client(spec: str) -> Client:
+    """The client that is meant, as `find`. Raises UsageError."""
+    return read_client(*_found(spec, "client"))
+
+
+def _found(spec: str, role: str) -> tuple[Path, str | None]:
+    """The folder, and the version if one is named."""
     name, colon, version = spec.partition(":")
     if "/" in name or name in {".", ".."}:
         folder = Path(name)
@@ -137,7 +157,7 @@ def find(spec: str, role: str = "server") -> Subject:
                 hint=f"did you mean {' or '.join(near)}?" if near else "a folder of your own works too: ./path",
             )
         folder = folders[name]
-    return read(folder, version if colon else None)
+    return folder, version if colon else None
 
 
 def _folders(role: str) -> dict[str, Path]:

@@ -9,6 +9,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -19,6 +20,7 @@ from lab.subjects.model import (
     Admin,
     Component,
     Container,
+    EngineName,
     LocalProcess,
     Ready,
     Subject,
@@ -122,14 +124,30 @@ class Table:
         )
 
 
-def read(folder: Path, version: str | None = None) -> Subject:
-    """The subject of a folder, in the version asked for or in its default one. Raises UsageError."""
+@dataclass(frozen=True)
+class Opened:
+    """What every `subject.toml` says, whoever the subject is; `top` and `own` have the rest."""
+
+    name: str
+    folder: Path
+    version: str
+    default: str
+    versions: tuple[str, ...]
+    engines: tuple[EngineName, ...]
+    top: Table
+    own: Table
+    """The table of the version."""
+
+
+def open_subject(folder: Path, version: str | None, role: str) -> Opened:
+    """Begin to read the subject of a folder, in the version asked for or in its default one. Raises UsageError."""
     folder = folder.resolve()
     file = folder / FILE_NAME
     top = Table(load_toml(file), file)
     name = top.take("name", str)
     if name != folder.name:
         raise top.error(f"is {name!r}, its folder is called {folder.name!r}", "name")
+    top.choice("role", (role,))
     versions = top.take("versions", dict)
     default = top.choice("default", tuple(versions))
     version = default if version is None else version
@@ -140,29 +158,36 @@ def read(folder: Path, version: str | None = None) -> Subject:
             cause=f"there are: {', '.join(versions)}",
             hint=f"did you mean {' or '.join(f'{name}:{v}' for v in near)}?" if near else "",
         )
-    own = top.needed_table("versions").needed_table(version)
-    provides = _provides(top) | _provides(own)
     engines = top.strings("engines", needed=True)
-    container, local = _container(top.table("container")), _local(top.table("local"))
+    if not engines or set(engines) - {"docker", "local"}:
+        raise top.error("may only have docker and local in it", "engines")
+    own = top.needed_table("versions").needed_table(version)
+    return Opened(name, folder, version, default, tuple(versions), engines, top, own)  # type: ignore[arg-type]  # checked
+
+
+def read(folder: Path, version: str | None = None) -> Subject:
+    """The server of a folder, in the version asked for or in its default one. Raises UsageError."""
+    opened = open_subject(folder, version, "server")
+    top, engines = opened.top, opened.engines
+    container, local = container_of(top.table("container")), _local(top.table("local"))
     for engine, table in (("docker", container), ("local", local)):
         if engine in engines and table is None:
             raise top.error(f"names {engine}, but nothing says how", "engines")
-    if not engines or set(engines) - {"docker", "local"}:
-        raise top.error("may only have docker and local in it", "engines")
     ports: dict[Any, int] = top.mapping("ports", int, among=TRANSPORTS)
     if not ports:
         raise top.error("is missing", "ports")
     subject = Subject(
-        name=name,
+        name=opened.name,
         title=top.take("title", str),
-        role=top.choice("role", ("server", "client")),
+        role="server",
         homepage=top.take("homepage", str),
-        folder=folder,
-        engines=engines,  # type: ignore[arg-type]  # checked above
-        version=version,
-        default=default,
-        versions=tuple(versions),
-        options=own.rest(),
+        folder=opened.folder,
+        engines=engines,
+        version=opened.version,
+        default=opened.default,
+        versions=opened.versions,
+        provides=provides_of(top, opened.own),
+        options=opened.own.rest(),
         ports=ports,
         ready=_ready(top.needed_table("ready"), tuple(ports)),
         services=top.mapping("services", str, among=_SERVICES),
@@ -172,11 +197,10 @@ def read(folder: Path, version: str | None = None) -> Subject:
         container=container,
         local=local,
         files=top.mapping("files", str),
-        provides={provider: module for provider, module in provides.items() if module},
         crashes=_crashes(top.table("log")),
     )
     for template in subject.files:
-        if not (folder / template).is_file():
+        if not (subject.folder / template).is_file():
             raise top.error("names a template that is not there", f"files.{template}")
     top.done()
     return subject
@@ -193,6 +217,12 @@ def _crashes(table: Table | None) -> tuple[str, ...]:
             raise table.error(f"has {pattern!r}, which is no regular expression ({error})", "crash") from error
     table.done()
     return patterns
+
+
+def provides_of(top: Table, own: Table) -> dict[str, str]:
+    """Provider -> what gives it; the version's own are laid over the others, an empty one takes it away."""
+    provides = _provides(top) | _provides(own)
+    return {provider: module for provider, module in provides.items() if module}
 
 
 def _provides(table: Table) -> dict[str, str]:
@@ -239,7 +269,8 @@ def _admin(table: Table | None) -> Admin | None:
     return admin
 
 
-def _container(table: Table | None) -> Container | None:
+def container_of(table: Table | None) -> Container | None:
+    """What `[container]` says; None where it is not there."""
     if table is None:
         return None
     container = Container(
