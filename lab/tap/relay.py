@@ -1,0 +1,78 @@
+"""A relay: bytes from a client to a server and back, untouched. For logins that nobody is to stand between."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import threading
+from types import TracebackType
+from typing import Self
+
+from lab.cell import Endpoint
+
+CHUNK = 64 * 1024
+CONNECT_SECONDS = 10.0
+
+
+class Relay:
+    """Listens on a free port of `host` and passes each connection on to `target`, until the block is left."""
+
+    def __init__(self, host: str, target: Endpoint) -> None:
+        self._listener = socket.create_server((host, 0))
+        self.endpoint = Endpoint(*self._listener.getsockname())
+        self._target = target
+        self._wake, self._woken = socket.socketpair()
+        self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._wake.close()
+        self._thread.join()
+        self._listener.close()
+
+    def _run(self) -> None:
+        others: dict[socket.socket, socket.socket] = {}
+        with selectors.DefaultSelector() as selector, self._woken:
+            selector.register(self._listener, selectors.EVENT_READ)
+            selector.register(self._woken, selectors.EVENT_READ)
+            while True:
+                for key, _ in selector.select():
+                    ready = key.fileobj
+                    if ready is self._woken:
+                        for sock in others:
+                            sock.close()
+                        return
+                    if ready is self._listener:
+                        self._begin(selector, others)
+                    elif isinstance(ready, socket.socket) and ready in others and not _passed(ready, others[ready]):
+                        for sock in (others[ready], ready):
+                            selector.unregister(sock)
+                            sock.close()
+                            del others[sock]
+
+    def _begin(self, selector: selectors.BaseSelector, others: dict[socket.socket, socket.socket]) -> None:
+        client, _ = self._listener.accept()
+        try:
+            server = socket.create_connection((self._target.host, self._target.port), CONNECT_SECONDS)
+        except OSError:  # as the client sees it: it is hung up on
+            client.close()
+            return
+        for one, other in ((client, server), (server, client)):
+            others[one] = other
+            selector.register(one, selectors.EVENT_READ)
+
+
+def _passed(source: socket.socket, target: socket.socket) -> bool:
+    """Pass on what has come; False at the end."""
+    try:
+        data = source.recv(CHUNK)
+        if data:
+            target.sendall(data)
+    except OSError:
+        return False
+    return bool(data)
