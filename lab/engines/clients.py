@@ -44,12 +44,12 @@ def with_clients(begun: Running, clients: Sequence[Client], run_dir: Path, progr
         folder = (run_dir / "tap").absolute()
         authority = CertificateAuthority(folder)
         places = tuple(stack.enter_context(_placed(client, begun.cell, authority.ca, progress)) for client in clients)
-        cell = replace(begun.cell, clients=places, tap=_certificates(authority, begun.cell.domain))
+        cell = replace(begun.cell, clients=places, tap=certificates_of_tap(authority, begun.cell.domain))
         lab.cell.write(cell, begun.cell_file)
         yield replace(begun, cell=cell)
 
 
-def _certificates(authority: CertificateAuthority, domain: str) -> dict[str, Path]:
+def certificates_of_tap(authority: CertificateAuthority, domain: str) -> dict[str, Path]:
     """What the tap shows: the right certificate, and the wrong ones (`lab.tap.CERTIFICATES`)."""
     stranger = CertificateAuthority(authority.folder / "stranger")
     made = {

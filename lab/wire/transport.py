@@ -5,6 +5,7 @@ A transport sends and receives bytes and says what TLS agreed on. Operating syst
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 from collections.abc import Sequence
@@ -90,6 +91,16 @@ class Transport:
         except (ssl.SSLError, OSError) as error:
             raise TlsFailed("the TLS handshake failed", seen=str(error)) from error
 
+    def accept_tls(self, context: ssl.SSLContext, *, timeout: float) -> None:
+        """Begin TLS now, as the server. Raises TlsFailed (the peer's alert among it), NoAnswer."""
+        self._socket.settimeout(timeout)
+        try:
+            self._socket = context.wrap_socket(self._socket, server_side=True)
+        except TimeoutError as error:
+            raise NoAnswer(f"no end of the TLS handshake within {timeout:.1f} s") from error
+        except (ssl.SSLError, OSError) as error:
+            raise TlsFailed("the TLS handshake failed", seen=str(error)) from error
+
     def send(self, data: bytes, *, timeout: float) -> None:
         """Send all of `data`. Raises ConnectionLost, NoAnswer (the peer takes no more)."""
         try:
@@ -148,6 +159,11 @@ class Transport:
             self._socket.shutdown(socket.SHUT_WR)
         except OSError as error:
             raise ConnectionLost("the connection was gone already", seen=str(error)) from error
+
+    def abort(self) -> None:
+        """End the connection from another thread: whoever waits on it is woken. Never raises."""
+        with contextlib.suppress(OSError):  # it is gone already
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close at once; never raises."""

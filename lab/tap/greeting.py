@@ -1,0 +1,179 @@
+"""How the tap receives a client: RFC 6120 from the server's side, up to the login (§4, §5, §6).
+
+What it offers is data (`Offer`), wrong things among it; what the client did is data, too (`Arrival`). Nothing here
+knows a server behind it.
+"""
+
+from __future__ import annotations
+
+import ssl
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from secrets import token_hex
+from typing import Literal
+
+from lab.cell import Account
+from lab.errors import PeerError
+from lab.fakes import authentication
+from lab.fakes.authentication import Challenge, Refused, Success
+from lab.wire.namespaces import CLIENT, SASL, STREAM, TLS
+from lab.wire.session import Session, show
+from lab.wire.stream import Element, StreamOpened
+
+ATTEMPTS = 5  # logins, or steps of one, that a client may take
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What the tap shows a client before it is logged in.
+
+    `certificate` is one of `lab.tap.tap.CERTIFICATES`; `before_tls` and `mechanisms` are the SASL mechanisms offered
+    without and with TLS. `lies` has the server's last SCRAM message proved with a wrong password.
+    """
+
+    certificate: str = "right"
+    starttls: Literal["required", "optional", "absent"] = "required"
+    before_tls: tuple[str, ...] = ()
+    mechanisms: tuple[str, ...] = ("SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN")
+    lies: bool = False
+
+
+@dataclass
+class Arrival:
+    """What a client did on one connection, as far as it came.
+
+    `secured`: TLS stands. `tls_failure`: the handshake failed, in OpenSSL's words. `tried` has each login: mechanism,
+    and whether it went over TLS. `headers` are its stream headers, `restarted` that it opened a stream after SASL.
+    """
+
+    secured: bool = False
+    tls_failure: str = ""
+    tried: list[tuple[str, bool]] = field(default_factory=list)
+    authenticated: bool = False
+    headers: list[Mapping[str, str]] = field(default_factory=list)
+    restarted: bool = False
+
+
+def greet(
+    session: Session, offer: Offer, arrival: Arrival, account: Account, certificate: Path, *, direct: bool = False
+) -> None:
+    """Take a client as far as its third stream header, which is not answered yet. Fills `arrival` as it goes.
+
+    Raises PeerError where the client does not come so far; the connection is then still open.
+    """
+    if direct:
+        _secure(session, arrival, certificate)
+    else:
+        _open(session, arrival, _features_before_tls(offer))
+        if _begins_tls(session, arrival, offer, account):
+            session.send(f"<proceed xmlns='{TLS}'/>")
+            _secure(session, arrival, certificate)
+    if arrival.secured:
+        session.stream.restart()
+        _open(session, arrival, _mechanisms(offer.mechanisms))
+        _log_in(session, arrival, offer, account, None)
+    session.stream.restart()
+    _take_header(session, arrival)
+    arrival.restarted = True
+
+
+def answer_header(session: Session) -> None:
+    """Our own stream header (§4.7)."""
+    session.send(
+        f"<?xml version='1.0'?><stream:stream xmlns='{CLIENT}' xmlns:stream='{STREAM}' from='{session.domain}' "
+        f"id='{token_hex(8)}' version='1.0' xml:lang='en'>"
+    )
+
+
+def _open(session: Session, arrival: Arrival, features: str) -> None:
+    _take_header(session, arrival)
+    answer_header(session)
+    session.send(f"<stream:features>{features}</stream:features>")
+
+
+def _take_header(session: Session, arrival: Arrival) -> None:
+    event = session.next_event()
+    if not isinstance(event, StreamOpened):
+        raise PeerError("the client sent no stream header", expected="a stream header", seen=repr(event))
+    arrival.headers.append({str(name): str(value) for name, value in event.element.attrib.items()})
+
+
+def _features_before_tls(offer: Offer) -> str:
+    required = "<required/>" if offer.starttls == "required" else ""
+    starttls = "" if offer.starttls == "absent" else f"<starttls xmlns='{TLS}'>{required}</starttls>"
+    return starttls + (_mechanisms(offer.before_tls) if offer.before_tls else "")
+
+
+def _mechanisms(names: tuple[str, ...]) -> str:
+    offered = "".join(f"<mechanism>{name}</mechanism>" for name in names)
+    return f"<mechanisms xmlns='{SASL}'>{offered}</mechanisms>"
+
+
+def _begins_tls(session: Session, arrival: Arrival, offer: Offer, account: Account) -> bool:
+    """Whether the client asks for TLS; else it has logged in without."""
+    element = session.receive()
+    if element.tag == f"{{{TLS}}}starttls":
+        return True
+    _log_in(session, arrival, offer, account, element)
+    return False
+
+
+def _secure(session: Session, arrival: Arrival, certificate: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    try:
+        session.transport.accept_tls(context, timeout=session.patience)
+    except PeerError as error:
+        arrival.tls_failure = error.seen
+        session.trace.note(session.label, f"TLS: {error.seen}")
+        raise
+    arrival.secured = True
+    session.trace.note(session.label, f"TLS: {session.transport.secured().version()}")
+
+
+def _log_in(session: Session, arrival: Arrival, offer: Offer, account: Account, first: Element | None) -> None:
+    """SASL (§6.4), until the client is in or has had enough tries."""
+    password = f"not {account.password}" if offer.lies else account.password
+    for _ in range(ATTEMPTS):
+        element = first if first is not None else session.receive()
+        first = None
+        if element.tag != f"{{{SASL}}}auth":
+            raise PeerError("the client did not log in", expected="<auth/>", seen=show(element))
+        mechanism = element.get("mechanism", "")
+        arrival.tried.append((mechanism, arrival.secured))
+        offered = offer.mechanisms if arrival.secured else offer.before_tls
+        try:
+            if mechanism not in offered:
+                raise Refused("invalid-mechanism")
+            exchange = authentication.exchange(
+                mechanism,
+                lambda localpart: password if localpart == account.localpart else None,
+                domain=account.domain,
+                tls=None,  # no channel binding is offered
+                certificate=b"",
+                checks=not offer.lies,
+            )
+            _play(session, exchange, element)
+        except Refused as refused:
+            session.send(f"<failure xmlns='{SASL}'><{refused.condition}/></failure>")
+        else:
+            arrival.authenticated = True
+            return
+    raise PeerError("the client did not log in", expected="a login that succeeds", seen=f"{ATTEMPTS} that failed")
+
+
+def _play(session: Session, exchange: authentication.Exchange, element: Element) -> None:
+    """One exchange to its end. Raises Refused."""
+    for _ in range(ATTEMPTS):
+        match exchange.respond(authentication.decode(element.text)):
+            case Challenge(data):
+                session.send(f"<challenge xmlns='{SASL}'>{b64encode(data).decode()}</challenge>")
+            case Success(_, data):
+                session.send(f"<success xmlns='{SASL}'>{b64encode(data).decode() if data else ''}</success>")
+                return
+        element = session.receive()
+        if element.tag != f"{{{SASL}}}response":
+            raise Refused("aborted")
+    raise Refused("malformed-request")

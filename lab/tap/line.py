@@ -1,0 +1,127 @@
+"""One line: a client's connection that was greeted, the server's behind it, and what goes from one to the other.
+
+It runs in the tap's thread until one side is gone. What it reads it tells a `Listener`, which says what is passed on.
+"""
+
+from __future__ import annotations
+
+import selectors
+import socket
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from lab.errors import PeerError
+from lab.tap.greeting import answer_header
+from lab.wire.namespaces import STREAM_ERROR
+from lab.wire.session import Session, show
+from lab.wire.stream import Element, PeerViolation, Received, StreamClosed
+from lab.wire.transport import ConnectionLost, NoAnswer
+
+Piece = Element | str | bytes
+
+
+class Cut(Exception):
+    """The connection is to break here and now, on both sides."""
+
+
+class Listener(Protocol):
+    """Who hears what passes. The first two answer what is sent on in its place."""
+
+    def client_says(self, element: Element) -> Iterable[Piece]: ...
+    def server_says(self, element: Element) -> Iterable[Piece]: ...
+    def client_gets(self, piece: Piece) -> None: ...
+    def handed_in(self) -> Iterable[tuple[bool, Piece]]:
+        """What others want to be sent: to the client?, what. Raises Cut."""
+        ...
+
+
+class Line:
+    """`client` has sent its header after the login and awaits ours; `server` has been logged in to, with features."""
+
+    def __init__(self, client: Session, server: Session, listener: Listener) -> None:
+        self._client, self._server, self._listener = client, server, listener
+        self._closed: set[Session] = set()
+
+    def run(self, wake: socket.socket, over: Callable[[], bool], without: frozenset[str]) -> None:
+        """Pass on until a side is gone, or it is `over`: something to read on `wake` says that one had better look.
+
+        `without` are the server's stream features that the client is not to see. Raises PeerError: the client sent
+        what is no stream, and was told so.
+        """
+        self._show_features(without)
+        with selectors.DefaultSelector() as selector:
+            for readable in (self._client.transport, self._server.transport, wake):
+                selector.register(readable, selectors.EVENT_READ)
+            # TLS may hold what no socket tells of any more.
+            goes_on = self._pass_on([self._client.transport, self._server.transport])
+            while goes_on and not over():
+                ready = [key.fileobj for key, _ in selector.select()]
+                if wake in ready:
+                    wake.recv(4096)
+                goes_on = self._pass_on(ready)
+
+    def _show_features(self, without: frozenset[str]) -> None:
+        answer_header(self._client)
+        features = self._server.features
+        if features is None:
+            raise PeerError("the server behind the tap showed no features")
+        for feature in list(features):
+            if feature.tag in without:
+                features.remove(feature)
+        self._client.send(show(features))
+
+    def _pass_on(self, ready: Sequence[object]) -> bool:
+        """Whatever has come by now; False when a side is gone."""
+        try:
+            for to_client, piece in self._listener.handed_in():
+                self._send(to_client, piece)
+            alive = [self._read(side) for side in (self._server, self._client) if side.transport in ready]
+            return self._pass_on_events() and all(alive)
+        except (ConnectionLost, NoAnswer, Cut) as error:
+            self._client.trace.note(self._client.label, f"the tap ends: {error}")
+            return False
+
+    def _read(self, side: Session) -> bool:
+        """Take all that has come from a side; False at its end."""
+        while data := side.transport.try_receive():
+            side.trace.received(side.label, data)
+            side.stream.receive_data(data)
+        if data == b"":
+            side.trace.note(side.label, "closed the connection")
+        return data is None
+
+    def _pass_on_events(self) -> bool:
+        """Pass on what was read; False once both have closed their streams."""
+        for side in (self._server, self._client):
+            try:
+                while (event := side.stream.next_event()) is not None:
+                    if isinstance(event, Received):
+                        self._pass_on_element(side, event.element)
+                    elif isinstance(event, StreamClosed):
+                        self._closed.add(side)
+                        self._send(side is self._server, "</stream:stream>")
+            except PeerViolation as violation:
+                side.send(
+                    f"<stream:error><{violation.condition} xmlns='{STREAM_ERROR}'/></stream:error></stream:stream>"
+                )
+                if side is self._client:
+                    raise
+                return False
+        return len(self._closed) < 2
+
+    def _pass_on_element(self, side: Session, element: Element) -> None:
+        if side is self._client:
+            for piece in self._listener.client_says(element):
+                self._send(False, piece)
+        else:
+            for piece in self._listener.server_says(element):
+                self._send(True, piece)
+
+    def _send(self, to_client: bool, piece: Piece) -> None:
+        side = self._client if to_client else self._server
+        if to_client:
+            self._listener.client_gets(piece)
+        if isinstance(piece, bytes):
+            side.send_raw(piece)
+        else:
+            side.send(piece if isinstance(piece, str) else show(piece))

@@ -1,0 +1,258 @@
+"""The tap: a whole server to a client, a whole client to the server, and every stanza between them in clear.
+
+One thread serves the connections of one account, one after the other (a client comes again to resume a stream). It
+passes elements on, or what a filter makes of them; whatever else is to be sent, any other thread hands in. Stream
+management is taken out of what the server offers unless asked for: who injects stanzas spoils its counting.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import selectors
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from types import TracebackType
+from typing import Protocol, Self, TypeVar
+
+from lab.cell import Account, Cell, Endpoint
+from lab.errors import PeerError
+from lab.tap.greeting import Arrival, Offer, greet
+from lab.tap.line import Cut, Line, Piece
+from lab.wire import negotiation
+from lab.wire.namespaces import BIND
+from lab.wire.negotiation import Stage
+from lab.wire.session import Session, show
+from lab.wire.stream import Element, PeerViolation
+from lab.wire.trace import Trace
+from lab.wire.transport import NoAnswer, Transport
+
+CERTIFICATES = ("right", "expired", "wrong-name", "untrusted")
+"""What a cell's `tap` has a file for."""
+
+STREAM_MANAGEMENT = "{urn:xmpp:sm:3}sm"
+
+Filter = Callable[[Element], Iterable[Piece]]
+"""What becomes of an element: itself, another, several, none."""
+Matches = Callable[[Element], bool]
+_T = TypeVar("_T")
+
+
+class Observer(Protocol):
+    """Is told of each first-level element that a client sends, and of whatever reaches it, in order."""
+
+    def from_client(self, element: Element, jid: str) -> None: ...
+    def to_client(self, piece: Piece) -> None: ...
+
+
+def as_it_is(element: Element) -> Iterable[Piece]:
+    """The filter that changes nothing."""
+    return (element,)
+
+
+class Tap:
+    """`with Tap(cell, account, host) as tap:` the client of `account` can connect to `tap.endpoint`.
+
+    `from_client` and `from_server` are filters, to be set at any time. `arrivals` has what each connection came to,
+    `jid` the full JID once bound, `faults` what the client sent that is no XML stream. Every wait is at most
+    `patience` seconds.
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        account: Account,
+        host: str,
+        *,
+        patience: float,
+        offer: Offer | None = None,
+        direct: bool = False,
+        without: Sequence[str] = (STREAM_MANAGEMENT,),
+        trace: Trace | None = None,
+        label: str = "client",
+        observer: Observer | None = None,
+    ) -> None:
+        self.patience = patience
+        self.trace = trace or Trace()
+        self.jid = ""
+        self.arrivals: list[Arrival] = []
+        self.faults: list[PeerError] = []
+        self.from_client: Filter = as_it_is
+        self.from_server: Filter = as_it_is
+        self._cell, self._account, self._label, self._observer = cell, account, label, observer
+        self._offer, self._direct, self._without = offer or Offer(), direct, frozenset(without)
+        self._changed = threading.Condition()
+        self._sent: list[Element] = []  # by the client, as it came
+        self._taken: set[int] = set()  # places in it that somebody waited for
+        self._handed_in: deque[tuple[bool, Piece] | None] = deque()  # None: cut
+        self._ended = 0  # connections
+        self._why = ""  # the last one ended
+        self._broken: Exception | None = None
+        self._over = False
+        self._client: Session | None = None  # whose connection is served now
+        self._listener = socket.create_server((host, 0))
+        self._listener.setblocking(False)
+        self.endpoint = Endpoint(*self._listener.getsockname()[:2])
+        self._wake, self._woken = socket.socketpair()
+        self._woken.setblocking(False)
+        self._thread = threading.Thread(target=self._serve, name="tap", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over = True
+        self._rouse()
+        if (client := self._client) is not None:
+            client.transport.abort()
+        self._thread.join()
+        for sock in (self._listener, self._wake, self._woken):
+            sock.close()
+
+    # --- what a check does with it
+
+    def inject(self, piece: Piece) -> None:
+        """Send something to the client, as if the server had: it stands behind all that was passed on before."""
+        self._hand_in((True, piece))
+
+    def send_as_client(self, piece: Piece) -> None:
+        """Send something to the server, as if the client had."""
+        self._hand_in((False, piece))
+
+    def cut(self) -> None:
+        """Break the connection on both sides; no stream is closed."""
+        self._hand_in(None)
+
+    def expect(self, matches: Matches, what: str) -> Element:
+        """The next element of the client's that fits; each counts once. Raises NoAnswer with what came instead."""
+
+        def found() -> Element | None:
+            for place, element in enumerate(self._sent):
+                if place not in self._taken and matches(element):
+                    self._taken.add(place)
+                    return element
+            return None
+
+        return self._wait(found, what)
+
+    def sent(self, matches: Matches = lambda _: True) -> list[Element]:
+        """All that the client sent so far and that fits."""
+        with self._changed:
+            return [element for element in self._sent if matches(element)]
+
+    def bound(self) -> str:
+        """Wait until the client has bound a resource: its full JID."""
+        return self._wait(lambda: self.jid or None, "a bound resource")
+
+    def over(self, number: int = 1) -> Arrival:
+        """Wait until the client's connection of that number (the first is 1) has ended; what it came to."""
+        return self._wait(
+            lambda: self.arrivals[number - 1] if self._ended >= number else None, "the end of the connection"
+        )
+
+    def _wait(self, found: Callable[[], _T | None], what: str) -> _T:
+        deadline = time.monotonic() + self.patience
+        with self._changed:
+            while (made := found()) is None:
+                if self._broken is not None:
+                    raise self._broken
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    came = [show(e) for place, e in enumerate(self._sent) if place not in self._taken][-3:]
+                    raise NoAnswer(
+                        f"the client did not send it within {self.patience:.0f} s",
+                        expected=what,
+                        seen="; ".join(came) or self._why or "nothing that was not expected before",
+                    )
+                self._changed.wait(left)
+            return made
+
+    def _hand_in(self, piece: tuple[bool, Piece] | None) -> None:
+        self._handed_in.append(piece)
+        self._rouse()
+
+    def _rouse(self) -> None:
+        self._wake.send(b".")
+
+    # --- the thread
+
+    def _serve(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            for readable in (self._listener, self._woken):
+                selector.register(readable, selectors.EVENT_READ)
+            while not self._over:
+                for key, _ in selector.select():
+                    if key.fileobj is self._woken:
+                        self._woken.recv(4096)
+                    else:
+                        with contextlib.suppress(OSError):  # it went away again
+                            self._connection(Transport(self._listener.accept()[0]))
+
+    def _connection(self, transport: Transport) -> None:
+        arrival, why = Arrival(), "the connection ended"
+        client = self._client = Session(
+            transport,
+            domain=self._cell.domain,
+            patience=self.patience,
+            trace=self.trace,
+            label=self._label,
+        )
+        server = None
+        with self._changed:
+            self.arrivals.append(arrival)
+        try:
+            certificate = self._cell.tap[self._offer.certificate]
+            greet(client, self._offer, arrival, self._account, certificate, direct=self._direct)
+            server = negotiation.connect(
+                self._cell, Stage.AUTHENTICATED, account=self._account, trace=self.trace, label="server"
+            )
+            Line(client, server, self).run(self._woken, lambda: self._over, self._without)
+        except PeerError as error:
+            why = f"{error.message}: {error.seen}"
+            if isinstance(error, PeerViolation):
+                self.faults.append(error)
+        except Exception as error:  # noqa: BLE001 - a filter's, an observer's: raised again where somebody waits
+            why, self._broken = str(error), error
+        finally:
+            client.trace.note(client.label, f"the tap: {why}")
+            for side in (client, server):
+                if side is not None:
+                    side.transport.close()
+            with self._changed:
+                self._client, self._why, self._ended = None, why, self._ended + 1
+                self._changed.notify_all()
+
+    # --- what a line tells
+
+    def client_says(self, element: Element) -> Iterable[Piece]:
+        with self._changed:
+            self._sent.append(copy.deepcopy(element))
+            self._changed.notify_all()
+        if self._observer is not None:
+            self._observer.from_client(element, self.jid)
+        return self.from_client(element)
+
+    def server_says(self, element: Element) -> Iterable[Piece]:
+        jid = element.findtext(f"{{{BIND}}}bind/{{{BIND}}}jid")
+        if jid and element.get("type") == "result":
+            with self._changed:
+                self.jid = jid
+                self._changed.notify_all()
+        return self.from_server(element)
+
+    def client_gets(self, piece: Piece) -> None:
+        if self._observer is not None:
+            self._observer.to_client(piece)
+
+    def handed_in(self) -> Iterable[tuple[bool, Piece]]:
+        while self._handed_in:
+            piece = self._handed_in.popleft()
+            if piece is None:
+                raise Cut("it was cut")
+            yield piece
