@@ -30,7 +30,7 @@ class Offer:
     """What the tap shows a client before it is logged in.
 
     `certificate` is one of `lab.tap.tap.CERTIFICATES`; `before_tls` and `mechanisms` are the SASL mechanisms offered
-    without and with TLS. `lies` has the server's last SCRAM message proved with a wrong password.
+    without and with TLS. Where it `lies`, it does not know the password: every login succeeds, without proof of ours.
     """
 
     certificate: str = "right"

@@ -1,4 +1,4 @@
-"""The tap between a client of the lab's own and a fake server: it passes on, records, changes, injects, drops, cuts."""
+"""The tap between a client of the lab's own and a fake server: it passes on, records, changes, drops, cuts."""
 
 from __future__ import annotations
 
@@ -71,9 +71,8 @@ def test_a_filter_drops_and_changes(tapping: Tapping, connecting: Connecting) ->
     client.expect("kept-changed")
     client.expect("besides")
     assert not client.inbox
-    tap.from_client = lambda e: (
-        parse(f"<iq type='get' id='other' to='fake.test'>{QUERY}</iq>", default="jabber:client"),
-    )
+    other = parse(f"<iq type='get' id='other' to='fake.test'>{QUERY}</iq>", default="jabber:client")
+    tap.from_client = lambda _: (other,)
     tap.from_server = lambda e: (e,)
     client.send(f"<iq type='get' id='mine' to='fake.test'>{QUERY}</iq>")
     client.expect("other")
