@@ -41,6 +41,7 @@ from lab.options import (
     table,
 )
 from lab.schema_commands import commands as schema_commands
+from lab.subject_commands import commands as subject_commands
 from schemas.suites import Level, Role
 
 app = typer.Typer(
@@ -54,6 +55,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(schema_commands)
+app.add_typer(subject_commands)
 
 
 @app.callback(invoke_without_command=True)
@@ -206,36 +208,6 @@ def coverage(
         for c in found:
             out.print(c if provider else c.total())
     raise typer.Exit(Exit.UNEXPECTED if gaps and any(c.gaps for c in found) else Exit.OK)
-
-
-@app.command()
-def subjects(as_json: AsJson = False) -> None:
-    """List the implementations that the lab can start."""
-    from lab import subjects as known_subjects  # noqa: PLC0415
-
-    found = known_subjects.all_subjects()
-    if as_json:
-        print_json(
-            [
-                {
-                    "name": s.name,
-                    "title": s.title,
-                    "role": s.role,
-                    "versions": s.versions,
-                    "default": s.default,
-                    "engines": s.engines,
-                    "homepage": s.homepage,
-                    "provides": s.provides,
-                }
-                for s in found
-            ]
-        )
-        return
-    listing = table("subject", "", "versions (default first)", "engines")
-    for s in found:
-        versions = [s.default, *(v for v in s.versions if v != s.default)]
-        listing.add_row(s.name, s.title, ", ".join(versions), ", ".join(s.engines))
-    out.print(listing)
 
 
 @app.command()

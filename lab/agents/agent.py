@@ -127,13 +127,7 @@ class Agent:
             self._asked[number] = command
         line = json.dumps({"id": number, "command": command, **arguments}, ensure_ascii=False)
         self.trace.note(self.label, f"asked: {line}")
-        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
-        try:
-            self._process.stdin.write(line.encode() + b"\n")
-            self._process.stdin.flush()
-        except OSError:
-            self._process.wait(self.patience)
-            raise self._gone() from None
+        self.write(line.encode() + b"\n")
         return number
 
     # --- what it tells
@@ -238,6 +232,22 @@ class Agent:
                 self._said.append(line[:2000].decode("utf-8", "replace").rstrip())
 
     # --- the end
+
+    @property
+    def code(self) -> int | None:
+        """Its exit code; None while it runs, negative where a signal ended it."""
+        return self._process.poll()
+
+    def write(self, line: bytes) -> None:
+        """Send it any bytes: what is no command, too."""
+        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
+        try:
+            self._process.stdin.write(line)
+            self._process.stdin.flush()
+        except OSError:
+            with contextlib.suppress(subprocess.TimeoutExpired):  # it closed its input, and lives on
+                self._process.wait(END_SECONDS)
+            raise self._gone() from None
 
     def close(self) -> bool:
         """End it: its input is closed, and then it ends by itself or is killed. Whether it did so itself."""

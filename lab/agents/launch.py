@@ -1,0 +1,42 @@
+"""Starts an agent of a client that is in a cell: whom it is to log in as, and where, goes into its environment."""
+
+from __future__ import annotations
+
+from lab.agents.agent import Agent
+from lab.cell import Account, ClientPlace, Endpoint
+from lab.wire.trace import Trace
+
+
+def launch(
+    place: ClientPlace,
+    account: Account,
+    endpoint: Endpoint,
+    *,
+    patience: float,
+    ca: str = "",
+    direct: bool = False,
+    resource: str = "",
+    trace: Trace | None = None,
+    label: str = "agent",
+) -> Agent:
+    """An agent that reads commands. `endpoint` is where the tap (or a relay) listens, `ca` whom to trust there.
+
+    Raises AgentFault, AgentGone, NoAnswer: it does not come so far, and is gone.
+    """
+    environment = {
+        "XMPP_JID": account.jid,
+        "XMPP_PASSWORD": account.password,
+        "XMPP_HOST": endpoint.host,
+        "XMPP_PORT": str(endpoint.port),
+        "XMPP_TLS": "direct" if direct else "starttls",
+        "XMPP_CA": ca or place.ca,
+    }
+    if resource:
+        environment["XMPP_RESOURCE"] = resource
+    agent = Agent(place.argv, environment, patience=patience, trace=trace, label=label)
+    try:
+        agent.ready()
+    except BaseException:
+        agent.close()
+        raise
+    return agent

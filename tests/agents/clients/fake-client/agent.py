@@ -1,0 +1,132 @@
+"""An agent outside the lab's tree, with a small client in it: what it can do it does well, or wrong in one way.
+
+The variable FAKE_AGENT names the way.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from lab.cell import Account, Cell, Endpoint, Subject, Transport
+from lab.errors import LabError
+from lab.wire import negotiation
+from lab.wire.negotiation import Stage
+from lab.wire.session import Session, localname, show
+from lab.wire.transport import ConnectionLost
+
+WRONG = os.environ.get("FAKE_AGENT", "")
+LOCK = threading.Lock()
+STATE: dict[str, Any] = {"asked": False}
+
+
+def tell(event: str, **facts: Any) -> None:
+    with LOCK:
+        sys.stdout.write(json.dumps({"event": event, **facts}) + "\n")
+        sys.stdout.flush()
+
+
+def connect(number: int) -> None:
+    localpart, _, domain = os.environ["XMPP_JID"].partition("@")
+    account = Account(localpart, domain, os.environ["XMPP_PASSWORD"])
+    over: Transport = "c2s-direct-tls" if os.environ["XMPP_TLS"] == "direct" else "c2s"
+    endpoint = Endpoint(os.environ["XMPP_HOST"], int(os.environ["XMPP_PORT"]))
+    cell = Cell(domain, Subject("", ""), {over: endpoint}, ca=Path(os.environ["XMPP_CA"]), patience=30.0)
+    try:
+        session = negotiation.connect(cell, Stage.BOUND, account=account, over=over, mechanism="SCRAM-SHA-1")
+    except LabError as error:
+        tell("failed", id=number, reason=str(error))
+        return
+    session.send("<presence/>")
+    STATE["session"], STATE["asked"] = session, False
+    threading.Thread(target=listen, args=(session,), daemon=True).start()
+    tell("online", jid=session.jid)
+    tell("done", id=number, jid="somebody@else" if WRONG == "wrong-jid" else session.jid)
+
+
+def listen(session: Session) -> None:
+    try:
+        while True:
+            heard(session, session.receive(timeout=3600))
+    except LabError as error:
+        if not STATE["asked"] and WRONG != "never-offline":
+            tell("offline", reason=str(error))
+        if isinstance(error, ConnectionLost):
+            session.transport.close()
+
+
+def heard(session: Session, stanza: Any) -> None:
+    body = stanza.findtext("{*}body")
+    if localname(stanza) == "message" and body is not None:
+        tell("message", **{"from": stanza.get("from", ""), "body": body, "id": stanza.get("id", "")})
+    elif localname(stanza) == "iq" and stanza.get("type") in {"get", "set"}:
+        answer(session, stanza)
+        if WRONG == "answers-twice":
+            answer(session, stanza)
+
+
+def answer(session: Session, stanza: Any) -> None:
+    to = f" to='{stanza.get('from')}'" if stanza.get("from") else ""
+    if show(stanza).find("urn:xmpp:ping") > 0:
+        session.send(f"<iq type='result' id='{stanza.get('id')}'{to}/>")
+        return
+    error = "<service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
+    if WRONG != "ignores-iq":
+        session.send(f"<iq type='error' id='{stanza.get('id')}'{to}><error type='cancel'>{error}</error></iq>")
+
+
+def carry_out(command: str, number: int, line: dict[str, Any]) -> None:
+    session = STATE.get("session")
+    if command == "connect":
+        connect(number)
+    elif command == "send-message" and session is not None and not set(line) - {"id", "command", "to", "body"}:
+        body = line["body"].replace("&", "&amp;").replace("<", "&lt;")
+        session.send(f"<message to='{line['to']}' type='chat' id='m{number}'><body>{body}</body></message>")
+        tell("done", id=number, sent=f"m{number}")
+    elif command == "disconnect" and session is not None:
+        STATE["asked"] = True
+        session.close()
+        tell("done", id=number)
+    elif WRONG != "does-anything":
+        tell("unsupported", id=number)
+    else:
+        tell("done", id=number)
+
+
+def main() -> None:
+    if WRONG == "rubbish":
+        sys.stdout.write("Welcome to the fake client!\n")
+        sys.stdout.flush()
+    if WRONG != "never-ready":
+        tell("ready", client="fake", version="1")
+    for text in sys.stdin:
+        if WRONG == "floods":
+            while True:
+                tell("log", text="x" * 1000)
+        if WRONG == "exits":
+            sys.exit("I do not like you")
+        try:
+            line = json.loads(text)
+            command, number = line["command"], line["id"]
+        except (ValueError, TypeError, KeyError):
+            if WRONG == "fragile":
+                raise
+            continue
+        if WRONG == "hangs":
+            continue
+        carry_out(command, number, line)
+        if WRONG == "answers-twice-over":
+            carry_out(command, number, line)
+    session = STATE.get("session")
+    if session is not None and not STATE["asked"]:
+        STATE["asked"] = True
+        session.close()
+    if WRONG == "never-ends":
+        threading.Event().wait()
+
+
+main()
