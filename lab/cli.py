@@ -192,12 +192,13 @@ def coverage(
     gaps: Annotated[
         bool, typer.Option("--gaps", help="Only the sections with neither a check nor a reason.")
     ] = False,
+    role: Annotated[Role, typer.Option("--role", help="Whose checks.")] = Role.SERVER,
     as_json: AsJson = False,
 ) -> None:
     """List every section that says MUST or SHOULD, with its checks or the reason why it has none."""
     from lab.coverage import coverages  # noqa: PLC0415
 
-    found = coverages(provider or ())
+    found = coverages(provider or (), role.value)
     if as_json:
         print_json([c.as_json() for c in found])
     elif gaps:

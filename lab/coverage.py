@@ -17,23 +17,25 @@ from rich.text import Text
 from lab import catalogue
 from lab.verdict import Role
 from schemas import sections
-from schemas.sections import Section
+from schemas.sections import Section, Specification, Why
 
 
 @dataclass(frozen=True)
 class Line:
-    """One section and the names of its checks."""
+    """One section and the names of its checks. `why` and `none` give the reason for having none, for this role."""
 
     section: Section
     checks: tuple[str, ...]
+    why: Why | None = None
+    none: str = ""
 
     @property
     def gap(self) -> bool:
-        return not self.checks and self.section.why is None
+        return not self.checks and self.why is None
 
     @property
     def contradiction(self) -> bool:
-        return bool(self.checks) and self.section.why is not None
+        return bool(self.checks) and self.why is not None
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Coverage:
 
     @property
     def reasoned(self) -> int:
-        return sum(line.section.why is not None and not line.checks for line in self.lines)
+        return sum(line.why is not None and not line.checks for line in self.lines)
 
     @property
     def gaps(self) -> tuple[Line, ...]:
@@ -76,8 +78,8 @@ class Coverage:
                     "should": line.section.should,
                     "may": line.section.may,
                     "checks": list(line.checks),
-                    "why": line.section.why,
-                    "none": line.section.none,
+                    "why": line.why,
+                    "none": line.none,
                 }
                 for line in self.lines
             ],
@@ -97,7 +99,7 @@ class Coverage:
             elif line.checks:
                 what = Text("\n".join(name.partition("/")[2] for name in line.checks))
             else:
-                what = Text(f"{section.why}: {section.none}", style="dim")
+                what = Text(f"{line.why}: {line.none}", style="dim")
             table.add_row(section.number, section.title, str(section.must), str(section.should), what)
         yield Text(f"{self.provider} ({self.version}), {self.role}", style="bold")
         yield table
@@ -116,12 +118,27 @@ def coverage(provider: str, role: Role = "server") -> Coverage:
     specification = sections.load(provider)
     mine = [c for c in catalogue.checks() if c.requirement.provider == provider and c.role == role]
     lines = tuple(
-        Line(section, tuple(c.name for c in mine if section.number in c.requirement.sections))
+        _line(section, tuple(c.name for c in mine if section.number in c.requirement.sections), role, specification)
         for section in specification.sections
     )
     return Coverage(provider, specification.version, role, lines, len(mine))
 
 
+def _line(section: Section, checks: tuple[str, ...], role: Role, specification: Specification) -> Line:
+    if role == "server" and role in specification.begun:
+        return Line(section, checks, section.why, section.none)
+    if checks:
+        return Line(section, checks)
+    return Line(section, checks, Why.TO_COME, f"Nobody has written checks of a {role}'s side of it yet.")
+
+
 def coverages(providers: Sequence[str] = (), role: Role = "server") -> tuple[Coverage, ...]:
-    """The coverage of some providers, or of all that have data."""
-    return tuple(coverage(provider, role) for provider in providers or sections.providers())
+    """The coverage of some providers, or of all that have checks of the role."""
+    asked = providers or [name for name in sections.providers() if _has_begun(name, role)]
+    return tuple(coverage(provider, role) for provider in asked)
+
+
+def _has_begun(provider: str, role: Role) -> bool:
+    if role == "server":
+        return role in sections.load(provider).begun
+    return bool(catalogue.known_checks(role).get(provider))

@@ -46,6 +46,7 @@ RULES: dict[str, tuple[str, str]] = {
     "reply-from": ("RFC 6120 §8.1.2.1", "The answer to an iq comes from whom the iq was sent to."),
     "reply-to": ("RFC 6120 §8.1.1.1", "The answer to an iq, where it has a 'to', is for the full JID that asked."),
     "to-own": ("RFC 6120 §8.1.1.1", "A stanza is delivered only to the account, or the component, that it is for."),
+    "own-from": ("RFC 6120 §8.1.2.1", "A client's stanza bears no 'from', or that of the client itself."),
     "iq-id": ("RFC 6120 §8.2.3", "An iq of type get or set has an id."),
     "iq-type": ("RFC 6120 §8.2.3", "The type of an iq is get, set, result or error."),
     "iq-payload": ("RFC 6120 §8.2.3", "An iq of type get or set has one child element, a result one or none."),
@@ -145,6 +146,29 @@ def faults_of_stanza(element: Element, own_jid: str, domain: str) -> tuple[Fault
                 faults += _faults_of_iq(element, type_)
             if element.find(error_tag) is not None:
                 faults.append(fault("error-child", element))
+    return tuple(faults)
+
+
+def faults_of_client(element: Element, own_jid: str) -> tuple[Fault, ...]:
+    """What is wrong with a stanza by itself that a client sent, whose full JID is `own_jid` (empty before bind)."""
+    found = _STANZAS.get(element.tag)
+    if found is None:
+        return ()
+    kind, error_tag = found
+    faults: list[Fault] = []
+    sender = element.get("from")
+    if sender is not None and own_jid and not _same(sender, own_jid) and not _same(sender, _bare(own_jid)):
+        faults.append(fault("own-from", element))
+    type_ = element.get("type")
+    if type_ not in _TYPES[kind]:
+        faults.append(fault(f"{kind}-type", element))
+    elif type_ == "error":
+        faults += _faults_of_error(element, error_tag)
+    else:
+        if kind == IQ:
+            faults += _faults_of_iq(element, type_)
+        if element.find(error_tag) is not None:
+            faults.append(fault("error-child", element))
     return tuple(faults)
 
 

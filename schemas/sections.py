@@ -57,6 +57,8 @@ class Specification:
     date: str
     sections: tuple[Section, ...]
     adopts: tuple[str, ...] = ()
+    begun: tuple[str, ...] = ("server",)
+    """The roles that have checks. Of another one, every section is to come."""
 
     def section(self, number: str) -> Section:
         """The section of that number. Raises UsageError with the nearest numbers."""
@@ -93,6 +95,7 @@ def load_file(path: Path) -> Specification:
         date=top.text("date"),
         sections=tuple(_section(table) for table in top.tables("section", "number")),
         adopts=top.texts("adopts") if "adopts" in top else (),
+        begun=top.texts("begun") if "begun" in top else ("server",),
     )
     top.done()
     seen: set[str] = set()

@@ -17,7 +17,10 @@ from typing import Any
 import pytest
 
 from lab import engines
+from lab.agents.agent import AgentGone
 from lab.errors import LabError, MachineError, PeerError
+from lab.plugin.client_watch import ClientWatch
+from lab.plugin.clients import WATCH, arrive, client
 from lab.plugin.connections import (
     CONNECT,
     TRACE,
@@ -32,11 +35,15 @@ from lab.plugin.connections import (
 )
 from lab.plugin.judge import Impossible, Missed, Unsupported
 from lab.plugin.requirement import check_of
+from lab.plugin.standing import Watch
 from lab.record import CheckResult, TraceEntry
+from lab.standing import Fault
 from lab.verdict import Check, Expectation, Outcome
+from lab.wire.session import StreamEnded, StreamFailed
+from lab.wire.stream import PeerViolation
 from lab.wire.transport import ConnectionLost, ConnectionRefused
 
-__all__ = ["accounts", "alice", "bob", "cell", "comeback", "component_session", "connect"]
+__all__ = ["accounts", "alice", "arrive", "bob", "cell", "client", "comeback", "component_session", "connect"]
 
 CHECK = pytest.StashKey[Check]()
 NOTICE_SECONDS = 1.0  # until the engine has seen that its subject is gone
@@ -100,6 +107,8 @@ def pytest_runtest_makereport(
     progress = item.stash[PROGRESS]
     if call.excinfo is not None and progress.outcome is Outcome.PASS:
         _judge(progress, call.excinfo.value, item.stash[CHECK], str(call.when))
+        if item.stash[CHECK].role != "server":
+            _excuse_for_the_server(progress, call.excinfo.value)
         _look_for_a_crash(progress, item, _was_cut_off(call.excinfo.value))
     if call.when == "call" or (call.when == "setup" and call.excinfo is not None):
         _hold_against_standing_rules(progress, item)
@@ -112,6 +121,9 @@ def _judge(progress: Progress, error: BaseException, check: Check, phase: str) -
     """From an exception to an outcome: peer wrong, we wrong, machine wrong."""
     missed = Outcome.FAIL if check.requirement.keyword.binding else Outcome.NON_STRICT
     match error:
+        case AgentGone():
+            progress.outcome, progress.expected, progress.seen = Outcome.CRASH, error.expected, error.seen
+            progress.reason = error.message
         case Missed():
             progress.outcome, progress.expected, progress.seen = missed, error.expected, error.seen
         case PeerError():
@@ -133,13 +145,16 @@ def _judge(progress: Progress, error: BaseException, check: Check, phase: str) -
             progress.outcome, progress.reason = Outcome.ERROR, f"in {phase}: {text}"
 
 
+def _excuse_for_the_server(progress: Progress, error: BaseException) -> None:
+    """In a check on clients, what the cell's server does wrong to the lab's own sessions is no client's fault."""
+    if isinstance(error, ConnectionLost | ConnectionRefused | StreamFailed | StreamEnded | PeerViolation):
+        progress.outcome = Outcome.IMPOSSIBLE
+        progress.reason = f"the server of this cell failed a session of the lab's own: {error}"
+
+
 def _hold_against_standing_rules(progress: Progress, item: pytest.Item) -> None:
     """A check that holds, but saw a standing rule broken, fails; one that fails anyway says so besides."""
-    connect = item.stash.get(CONNECT, None)
-    if connect is None:
-        return
-    connect.watch.look_at_what_is_left(connect.open)
-    faults = connect.watch.faults
+    faults = _faults(item)
     if not faults:
         return
     first, also = faults[0], faults
@@ -152,6 +167,18 @@ def _hold_against_standing_rules(progress: Progress, item: pytest.Item) -> None:
     if also and progress.outcome is not Outcome.IMPOSSIBLE:  # its reason is what reports group such checks by
         said = "; ".join(f"{f.rule} ({f.where}): {f.seen}" for f in also)
         progress.reason = f"{progress.reason}\nbroken standing rules, besides: {said}".strip()
+
+
+def _faults(item: pytest.Item) -> tuple[Fault, ...]:
+    """The standing rules that whoever is under test broke."""
+    if item.stash[CHECK].role == "server":
+        connect = item.stash.get(CONNECT, None)
+        if connect is None:
+            return ()
+        connect.watch.look_at_what_is_left(connect.open)
+        return connect.watch.faults
+    watch = item.stash.get(WATCH, None)
+    return watch.faults if watch is not None else ()
 
 
 def _was_cut_off(error: BaseException | None) -> bool:
@@ -176,13 +203,19 @@ def _look_for_a_crash(progress: Progress, item: pytest.Item, cut_off: bool) -> N
     except MachineError as error:
         progress.outcome, progress.reason = Outcome.ERROR, str(error)
         return
-    if exit_ is not None:
+    if exit_ is not None and item.stash[CHECK].role != "server":
+        progress.outcome = Outcome.IMPOSSIBLE
+        progress.reason = f"the server of this cell exited while this check ran: {exit_.why}"
+    elif exit_ is not None:
         progress.outcome = Outcome.CRASH
         progress.reason = f"the subject exited while this check ran: {exit_.why}"
 
 
 def _result(item: pytest.Item, progress: Progress) -> CheckResult:
     trace, connect = item.stash.get(TRACE, None), item.stash.get(CONNECT, None)
+    watch: Watch | ClientWatch | None = connect.watch if connect else None
+    if item.stash[CHECK].role != "server":
+        watch = item.stash.get(WATCH, None)
     return CheckResult(
         check=item.stash[CHECK],
         outcome=progress.outcome,
@@ -193,7 +226,7 @@ def _result(item: pytest.Item, progress: Progress) -> CheckResult:
         seen=progress.seen,
         reason=progress.reason,
         trace=tuple(TraceEntry(e.at, e.session, e.direction, e.text) for e in trace.entries) if trace else (),
-        strictness=connect.watch.strictness if connect else (),
+        strictness=watch.strictness if watch else (),
     )
 
 

@@ -25,9 +25,12 @@ _ITEMS = ("{http://jabber.org/protocol/pubsub}item", "{http://jabber.org/protoco
 
 
 class Strictnesses:
-    """The mismatches of one check. `authors` are the addresses whose stanzas the subject itself makes."""
+    """The mismatches of one check.
 
-    def __init__(self, catalogue: Catalogue, authors: Collection[str]) -> None:
+    `authors` are the addresses whose stanzas the subject itself makes; None: it is the author of all.
+    """
+
+    def __init__(self, catalogue: Catalogue, authors: Collection[str] | None) -> None:
         self._catalogue = catalogue
         self._authors = authors
         self._found: dict[tuple[str, str], Strictness] = {}
@@ -51,7 +54,7 @@ class Strictnesses:
                 self._found[key] = Strictness(*key, seen if len(seen) <= SEEN else f"{seen[:SEEN]} …")
 
     def _is_the_subjects(self, element: Element) -> bool:
-        if not standing.kind_of(element):
+        if self._authors is None or not standing.kind_of(element):
             return True
         sender = element.get("from")
         # What a client sends bears a full JID; presence of subscriptions is passed on with a bare one.

@@ -22,7 +22,7 @@ from lab.cell import Account, Cell, Endpoint
 from lab.errors import PeerError
 from lab.tap.greeting import Arrival, Offer, greet
 from lab.tap.line import Cut, Line, Piece
-from lab.wire import negotiation
+from lab.wire import namespaces, negotiation
 from lab.wire.namespaces import BIND
 from lab.wire.negotiation import Stage
 from lab.wire.session import Session, show
@@ -33,7 +33,7 @@ from lab.wire.transport import NoAnswer, Transport
 CERTIFICATES = ("right", "expired", "wrong-name", "untrusted")
 """What a cell's `tap` has a file for."""
 
-STREAM_MANAGEMENT = "{urn:xmpp:sm:3}sm"
+STREAM_MANAGEMENT = f"{{{namespaces.STREAM_MANAGEMENT}}}sm"
 
 Filter = Callable[[Element], Iterable[Piece]]
 """What becomes of an element: itself, another, several, none."""

@@ -26,6 +26,17 @@ PUBSUB_OWNER = "http://jabber.org/protocol/pubsub#owner"
 DATA_FORM = "jabber:x:data"
 DELAY = "urn:xmpp:delay"
 CHANNEL_BINDING = "urn:xmpp:sasl-cb:0"
+CARBONS = "urn:xmpp:carbons:2"
+FORWARD = "urn:xmpp:forward:0"
+RECEIPTS = "urn:xmpp:receipts"
+CORRECTION = "urn:xmpp:message-correct:0"
+CHAT_STATES = "http://jabber.org/protocol/chatstates"
+ARCHIVE = "urn:xmpp:mam:2"
+STREAM_MANAGEMENT = "urn:xmpp:sm:3"
+MUC = "http://jabber.org/protocol/muc"
+MUC_USER = "http://jabber.org/protocol/muc#user"
+NICK = "http://jabber.org/protocol/nick"
+STANZA_ID = "urn:xmpp:sid:0"
 LAB = "urn:stanzalab:0"
 """Ours: payloads that no specification defines, and the sentinel."""
 
@@ -54,5 +65,16 @@ NS: dict[str, str] = {
     "x": DATA_FORM,
     "delay": DELAY,
     "sasl-cb": CHANNEL_BINDING,
+    "carbons": CARBONS,
+    "forward": FORWARD,
+    "receipts": RECEIPTS,
+    "correct": CORRECTION,
+    "chatstates": CHAT_STATES,
+    "mam": ARCHIVE,
+    "sm": STREAM_MANAGEMENT,
+    "muc": MUC,
+    "muc-user": MUC_USER,
+    "nick": NICK,
+    "sid": STANZA_ID,
     "lab": LAB,
 }

@@ -1,0 +1,240 @@
+"""The fixtures of checks on clients: a client brought online through the tap, what it is asked, sends and shows.
+
+    def test_…(client: ClientUnderTest, bob: Session) -> None:
+        client.does("send-message", to=bob.jid, body="hello")      # what its user does
+        client.sends(lambda e: …, "a message to bob")              # what it puts on the wire
+        client.tap.inject("<message from='eve@…'>…")               # what a lying server would send
+        client.shows("message", lambda e: …, "the message")        # what its user sees
+        client.shows_nothing("message", lambda e: …, "a forged message")
+
+Whatever the client sends is held against the standing rules besides (`client_watch`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from typing import Any
+from xml.sax.saxutils import escape, quoteattr
+
+import pytest
+
+from lab.accounts import Accounts
+from lab.agents.agent import Agent, CommandUnsupported, Event, Matches
+from lab.agents.launch import launch
+from lab.cell import Account, Cell, ClientPlace, Endpoint
+from lab.errors import PeerError
+from lab.plugin.client_watch import ClientWatch
+from lab.plugin.connections import TRACE
+from lab.plugin.judge import impossible, unsupported
+from lab.tap.greeting import Offer
+from lab.tap.relay import Relay
+from lab.tap.tap import STREAM_MANAGEMENT, Tap
+from lab.wire.namespaces import NS
+from lab.wire.session import localname, new_id
+from lab.wire.stream import Element
+from lab.wire.trace import Trace
+
+PATIENCE = 20.0  # seconds for whatever a client must do: programs are slower than sockets
+WATCH = pytest.StashKey["ClientWatch"]()
+
+ElementMatches = Callable[[Element], bool]
+
+
+class ClientUnderTest:
+    """A client, its account, the agent that drives it and the tap that it goes through."""
+
+    def __init__(self, place: ClientPlace, account: Account, tap: Tap, agent: Agent) -> None:
+        self.place, self.account, self.tap, self.agent = place, account, tap, agent
+
+    @property
+    def name(self) -> str:
+        return self.place.subject.name
+
+    @property
+    def jid(self) -> str:
+        """Its full JID, once bound."""
+        return self.tap.jid
+
+    @property
+    def bare_jid(self) -> str:
+        return self.account.jid
+
+    @property
+    def domain(self) -> str:
+        return self.account.domain
+
+    # --- what its user does
+
+    def does(self, command: str, **arguments: Any) -> Event:
+        """Have it do something; the check is `unsupported` where the client cannot. Raises CommandFailed."""
+        try:
+            return self.agent.ask(command, **arguments)
+        except CommandUnsupported as error:
+            unsupported(f"{self.place.title} cannot {error}")
+
+    def connects(self) -> None:
+        """Log in and become available."""
+        self.does("connect")
+        self.tap.bound()
+        self.sends(
+            lambda e: localname(e) == "presence" and e.get("type") is None and e.get("to") is None,
+            "initial presence",
+        )
+
+    # --- what it puts on the wire
+
+    def sends(self, matches: ElementMatches, what: str) -> Element:
+        """The next element that it sends and that fits; each counts once. Raises PeerError."""
+        return self.tap.expect(matches, what)
+
+    def sent(self, matches: ElementMatches) -> list[Element]:
+        """All that it sent so far and that fits."""
+        return self.tap.sent(matches)
+
+    def answers(self, kind: str, payload: str, *, sender: str | None = None, expected: str = "") -> Element:
+        """What it answers to an iq that the tap sends it, as if from `sender` (the server, where None)."""
+        identifier = new_id()
+        sender = self.domain if sender is None else sender
+        self.tap.inject(
+            f"<iq type='{kind}' id='{identifier}' from={quoteattr(sender)} to={quoteattr(self.jid)}>{payload}</iq>"
+        )
+        return self.sends(
+            lambda e: localname(e) == "iq" and e.get("id") == identifier and e.get("type") in {"result", "error"},
+            expected or f"a result or error for the iq {kind} with id {identifier!r}",
+        )
+
+    # --- what its user sees
+
+    def shows(self, kind: str, matches: Matches, what: str) -> Event:
+        """The next event of that kind that fits. Raises PeerError."""
+        return self.agent.expect(kind, matches, what)
+
+    def shows_nothing(self, kind: str, matches: Matches, what: str, *, sender: str = "") -> None:
+        """Show that it shows nothing that fits: of whatever came before a message that is sent behind, and shown.
+
+        Raises PeerError with the event.
+        """
+        self.sentinel(sender)
+        for event in self.agent.seen(kind):
+            if matches(event):
+                raise PeerError(f"the client showed {what}", expected=f"no {what} shown", seen=str(event))
+
+    def sentinel(self, sender: str = "") -> None:
+        """Send it a message behind all that it was sent before, and wait until it is shown."""
+        mark = f"sentinel-{new_id()}"
+        sender = sender or f"sentinel@{self.domain}/lab"
+        self.tap.inject(
+            f"<message from={quoteattr(sender)} to={quoteattr(self.jid)} type='chat' id='{mark}'>"
+            f"<body>{escape(mark)}</body></message>"
+        )
+        self.agent.expect("message", lambda e: e["body"] == mark, f"the message {mark} that was sent behind, shown")
+
+
+Arrive = Callable[..., ClientUnderTest]
+
+
+class Arrivals:
+    """Brings clients of one check online; ends them behind it."""
+
+    def __init__(self, cell: Cell, accounts: Accounts, trace: Trace, watch: ClientWatch) -> None:
+        self._cell, self._accounts, self._trace = cell, accounts, trace
+        self._watch = watch
+        self._left = ExitStack()
+
+    def __call__(
+        self,
+        *,
+        offer: Offer | None = None,
+        direct: bool = False,
+        without: Sequence[str] = (STREAM_MANAGEMENT,),
+        account: Account | None = None,
+        online: bool = True,
+        which: int = 0,
+        resource: str = "",
+    ) -> ClientUnderTest:
+        """A client with a fresh account behind a tap of its own; `online`: logged in and available.
+
+        `which` of the cell's clients. Raises PeerError, AgentFault.
+        """
+        place = self._place(which)
+        account = account or self._accounts.fresh()
+        tap = self._left.enter_context(
+            Tap(
+                self._cell,
+                account,
+                place.host,
+                patience=PATIENCE,
+                offer=offer,
+                direct=direct,
+                without=without,
+                trace=self._trace,
+                label=place.subject.name,
+                observer=self._watch,
+            )
+        )
+        client = ClientUnderTest(
+            place, account, tap, self._launch(place, account, tap.endpoint, direct=direct, resource=resource)
+        )
+        if online:
+            client.connects()
+        return client
+
+    def to_the_server_itself(self) -> Agent:
+        """An agent whose client reaches the server with nobody between but a relay of bytes."""
+        place, endpoint = self._place(0), self._cell.endpoint("c2s")
+        if endpoint is None or not place.server_ca:
+            impossible("the cell has no c2s port, or nobody knows whom its certificate is from")
+        relay = self._left.enter_context(Relay(place.host, endpoint))
+        return self._launch(place, self._accounts.fresh(), relay.endpoint, ca=place.server_ca)
+
+    def _launch(
+        self,
+        place: ClientPlace,
+        account: Account,
+        endpoint: Endpoint,
+        *,
+        direct: bool = False,
+        ca: str = "",
+        resource: str = "",
+    ) -> Agent:
+        agent = launch(
+            place,
+            account,
+            endpoint,
+            patience=PATIENCE,
+            ca=ca,
+            direct=direct,
+            resource=resource,
+            trace=self._trace,
+            label=f"{place.subject.name}'s agent",
+        )
+        return self._left.enter_context(agent)
+
+    def _place(self, which: int) -> ClientPlace:
+        if which >= len(self._cell.clients):
+            impossible(f"the cell has {len(self._cell.clients)} clients")
+        return self._cell.clients[which]
+
+    def close(self) -> None:
+        self._left.close()
+
+
+@pytest.fixture
+def arrive(request: pytest.FixtureRequest, cell: Cell, accounts: Accounts) -> Iterator[Arrivals]:
+    """Brings clients online; see `Arrivals`."""
+    watch = request.node.stash[WATCH] = ClientWatch(cell)
+    arrivals = Arrivals(cell, accounts, request.node.stash.setdefault(TRACE, Trace()), watch)
+    yield arrivals
+    arrivals.close()
+
+
+@pytest.fixture
+def client(arrive: Arrivals) -> ClientUnderTest:
+    """The client, online with a fresh account, stream management left out."""
+    return arrive()
+
+
+def has(path: str) -> ElementMatches:
+    """Matches elements that have something at `path` (with the prefixes of `lab.wire.namespaces.NS`)."""
+    return lambda element: element.find(path, NS) is not None
