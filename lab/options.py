@@ -130,6 +130,11 @@ def newest_record() -> Path:
     return record
 
 
+def record_in(path: Path) -> Path:
+    """The run record that a path means: itself, or the one in that folder."""
+    return path / "run.ndjson" if path.is_dir() else path
+
+
 def shown(path: Path) -> str:
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -1,24 +1,39 @@
 """Reports of a run, from its record alone: terminal, `index.html`, `junit.xml`, `summary.json`.
 
-Whoever reports needs nothing else of this package: `load`, `write_all`, `terminal`, `find`, `show`.
+Whoever reports needs nothing else of this package: `load`, `write_all`, `terminal`, `find`, `show`; and for two
+records `diff`, which `difference…` shows.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from lab import record as records
 from lab.errors import MachineError
 from lab.record import CheckResult, Record
-from lab.report import detail, junit, page, summary
+from lab.report import changes, detail, diff_markdown, diff_terminal, junit, page, summary
 from lab.report import terminal as on_terminal
+from lab.report.diff import Difference, diff
 from lab.report.judgement import judge
 from lab.robustness import Found
 
-__all__ = ["Written", "find", "load", "show", "terminal", "write_all"]
+__all__ = [
+    "Difference",
+    "Written",
+    "diff",
+    "difference",
+    "difference_json",
+    "difference_markdown",
+    "find",
+    "load",
+    "show",
+    "terminal",
+    "write_all",
+]
 
 load = records.read
 
@@ -67,3 +82,18 @@ def show(record: Record, name: str, console: Console) -> None:
     """Print all that the record has of one check or one finding. Raises UsageError with the nearest names."""
     judgement = judge(record)
     detail.rendered(judgement, judgement.find(name), console)
+
+
+def difference(found: Difference, console: Console) -> None:
+    """Print what differs between two records."""
+    diff_terminal.rendered(found, console)
+
+
+def difference_json(found: Difference) -> dict[str, Any]:
+    """What differs, as data for machines."""
+    return changes.as_json(found)
+
+
+def difference_markdown(found: Difference) -> str:
+    """What differs, as Markdown."""
+    return diff_markdown.rendered(found)
