@@ -18,6 +18,7 @@ from lab.fuzz_commands import fuzz
 from lab.options import (
     DEFAULT_SERVER,
     DEFAULT_YEAR,
+    Against,
     AsJson,
     CellFile,
     Checks,
@@ -37,6 +38,7 @@ from lab.options import (
     print_reports,
     provide_docker,
     provide_engine_for,
+    readable,
     seconds,
     table,
 )
@@ -86,6 +88,7 @@ def run(
         str,
         typer.Option("--fuzz", metavar="TIME", help="How long to fuzz behind the checks; 0: not at all."),
     ] = "10s",
+    against: Against = None,
     out_folder: Out = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
@@ -98,6 +101,7 @@ def run(
     from lab import fuzz as fuzzing  # noqa: PLC0415
     from lab import run as lab_run  # noqa: PLC0415
 
+    readable(against)
     selected = catalogue.select(year=year, rows=row or (), names=check or (), providers=provider or ())
     fuzz_seconds = 0.0 if check else seconds(fuzz_for, "--fuzz")
     tried = {c.requirement.provider for c in selected}
@@ -120,7 +124,7 @@ def run(
     )
     with ConsoleDisplay(err if as_json else out, verbose=verbose, quiet=as_json) as display:
         done = lab_run.run(plan, display)
-    print_reports(done.record, plan.out, as_json=as_json)
+    print_reports(done.record, plan.out, as_json=as_json, against=against)
     raise typer.Exit(done.exit_code)
 
 
@@ -235,11 +239,12 @@ def report_command(
     out_folder: Annotated[
         Path | None, typer.Option("--out", help="The folder that they go to; by default the record's own.")
     ] = None,
+    against: Against = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make the reports again from a run record: terminal, index.html, junit.xml, summary.json."""
+    """Make the reports again from a run record: terminal, index.html, junit.xml, summary.json, summary.md."""
     path = record or newest_record()
-    print_reports(path, out_folder or path.parent, as_json=as_json)
+    print_reports(path, out_folder or path.parent, as_json=as_json, against=against)
 
 
 @app.command()
