@@ -42,7 +42,7 @@ from lab.options import (
     seconds,
     table,
 )
-from lab.regression_commands import diff
+from lab.regression_commands import baseline, diff
 from lab.schema_commands import commands as schema_commands
 from lab.subject_commands import commands as subject_commands
 from schemas.suites import Level, Role
@@ -128,7 +128,7 @@ def run(
     raise typer.Exit(done.exit_code)
 
 
-for command in (fuzz, replay, compare, diff):  # in the order in which --help lists them
+for command in (fuzz, replay, compare, diff, baseline):  # in the order in which --help lists them
     app.command()(command)
 
 

@@ -17,7 +17,7 @@ from lab.cell import Cell
 from lab.engines import Progress, Running, attach
 from lab.errors import MachineError
 from lab.record import Exit, Header, LogLine, Writer
-from lab.subjects import Subject
+from lab.subjects import Subject, is_ours
 from lab.survey import survey
 
 FUZZ_RESTARTS = 20  # times that a subject which dies of malformed stanzas is started again
@@ -94,6 +94,8 @@ def header_of(
             "package": found.package,
             "image": found.image,
             "digest": found.digest,
+            # Of somebody's own folder: `stanzalab baseline` finds the list there.
+            **({"folder": str(subject.folder)} if subject and not is_ours(subject) else {}),
         },
         domain=cell.domain,
         engine=cell.process.kind,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+import lab
 from lab.fakes import FakeServer
 from lab.verdict import Outcome
 from tests.report import building
@@ -69,7 +71,7 @@ def test_a_bad_run_is_compared_with_the_last_good_one(tmp_path: Path) -> None:
         named = stanzalab(*words, "--against", str(bad / "none"), STANZALAB_RUNS=runs)
     assert second.returncode == 1, second.stderr
     assert "since the last good run" in second.stdout
-    assert "Newly bad (1)" in second.stdout
+    assert "Newly bad (" in second.stdout
     assert alone.returncode == 1
     assert "No good run of the same subject is kept" in " ".join(alone.stdout.split())
     assert named.returncode == 2
@@ -82,3 +84,62 @@ def test_a_run_is_compared_with_the_record_that_is_named(tmp_path: Path) -> None
     record = building.write(tmp_path / "run.ndjson", BAD)
     done = stanzalab("report", str(record), "--against", str(before), STANZALAB_RUNS=str(tmp_path / "runs"))
     assert "Newly bad (1)" in done.stdout
+
+
+PROSODY = Path(lab.__file__).parent / "subjects" / "servers" / "prosody"
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> tuple[Path, Path]:
+    """A folder outside the tree that holds a subject, and the record of a run of it."""
+    folder = tmp_path / "prosody"
+    shutil.copytree(PROSODY, folder)
+    (folder / "known.toml").write_text("# Mine.\n", encoding="utf-8")
+    subject = {"name": "prosody", "version": "13.0", "folder": str(folder)}
+    return folder, building.write(tmp_path / "run.ndjson", BAD, subject=subject)
+
+
+def test_a_baseline_goes_into_the_folder_of_the_subject(mine: tuple[Path, Path]) -> None:
+    folder, record = mine
+    dry = stanzalab("baseline", str(record), "--dry-run")
+    assert dry.returncode == 0, dry.stderr
+    assert "added   xep-0030/a" in dry.stdout
+    assert "would be written" in dry.stdout
+    assert (folder / "known.toml").read_text() == "# Mine.\n"
+    done = stanzalab("baseline", str(record))
+    assert done.returncode == 0, done.stderr
+    assert "1 added, 0 removed, 0 changed, 0 kept" in done.stdout
+    assert (folder / "known.toml").read_text().startswith("# Mine.\n\n[[known]]\ncheck = ")
+    again = stanzalab("baseline", str(record.parent), "--server", str(folder), "--json")
+    assert json.loads(again.stdout)["kept"] == ["xep-0030/a"]
+    assert json.loads(again.stdout)["written"] is False
+
+
+def test_a_baseline_of_the_labs_own_subjects_is_asked_for_by_name(tmp_path: Path) -> None:
+    record = str(building.write(tmp_path / "run.ndjson", BAD))
+    before = (PROSODY / "known.toml").read_bytes()
+    refused = stanzalab("baseline", record)
+    assert refused.returncode == 2
+    assert "--out known.toml" in refused.stderr
+    mine = tmp_path / "known.toml"
+    assert stanzalab("baseline", record, "--out", str(mine)).returncode == 0
+    assert 'versions = ["13.0"]' in mine.read_text()
+    assert "added   xep-0030/a" in stanzalab("baseline", record, "--ours", "--dry-run").stdout
+    assert (PROSODY / "known.toml").read_bytes() == before
+
+
+def test_a_baseline_of_a_server_that_the_lab_does_not_know_needs_a_file(tmp_path: Path) -> None:
+    record = str(building.write(tmp_path / "run.ndjson", BAD, subject={"name": "mine", "version": "2"}))
+    refused = stanzalab("baseline", record)
+    assert refused.returncode == 2
+    assert "nobody knows where the list of mine is kept" in refused.stderr
+    assert stanzalab("baseline", record, "--out", str(tmp_path / "known.toml")).returncode == 0
+    assert "versions" not in (tmp_path / "known.toml").read_text()
+
+
+def test_a_broken_list_is_said_before_it_is_changed(mine: tuple[Path, Path]) -> None:
+    folder, record = mine
+    (folder / "known.toml").write_text('[[known]]\ncheck = "xep-0030/a"\noutcome = "nonsense"\nreason = "r"\n')
+    done = stanzalab("baseline", str(record))
+    assert done.returncode == 2
+    assert "nonsense" in done.stderr

@@ -108,6 +108,7 @@ __all__ = [
     "fill",
     "find",
     "find_client",
+    "is_ours",
 ]
 
 _HERE = Path(__file__).parent
@@ -158,6 +159,11 @@ def _found(spec: str, role: str) -> tuple[Path, str | None]:
             )
         folder = folders[name]
     return folder, version if colon else None
+
+
+def is_ours(subject: Subject) -> bool:
+    """Whether a subject is one of the lab's own, and not somebody's folder."""
+    return subject.folder.resolve().is_relative_to(_HERE.resolve())
 
 
 def _folders(role: str) -> dict[str, Path]:
