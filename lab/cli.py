@@ -23,6 +23,8 @@ from lab.options import (
     CellFile,
     Checks,
     Engine,
+    Image,
+    KnownFiles,
     Out,
     ProvideEngine,
     Providers,
@@ -40,6 +42,7 @@ from lab.options import (
     provide_engine_for,
     readable,
     seconds,
+    subject_of,
     table,
 )
 from lab.regression_commands import baseline, diff
@@ -88,6 +91,8 @@ def run(
         str,
         typer.Option("--fuzz", metavar="TIME", help="How long to fuzz behind the checks; 0: not at all."),
     ] = "10s",
+    image: Image = None,
+    known: KnownFiles = None,
     against: Against = None,
     out_folder: Out = None,
     as_json: AsJson = False,
@@ -97,7 +102,7 @@ def run(
 
     Checks that are asked for by name are run alone, without fuzzing.
     """
-    from lab import catalogue, subjects  # noqa: PLC0415 - `stanzalab --help` answers at once
+    from lab import catalogue  # noqa: PLC0415 - `stanzalab --help` answers at once
     from lab import fuzz as fuzzing  # noqa: PLC0415
     from lab import run as lab_run  # noqa: PLC0415
 
@@ -105,14 +110,14 @@ def run(
     selected = catalogue.select(year=year, rows=row or (), names=check or (), providers=provider or ())
     fuzz_seconds = 0.0 if check else seconds(fuzz_for, "--fuzz")
     tried = {c.requirement.provider for c in selected}
-    subject = None if cell else subjects.find(server)
+    subject = subject_of(server, image, cell)
     if provide_engine:
         provide_engine_for(subject, engine, verbose=verbose)
     plan = lab_run.Plan(
         subject=subject,
         checks=selected,
         year=year,
-        replay=f"make lab CELL={cell}" if cell else f"make lab SERVER={server}",
+        replay=f"make lab CELL={cell}" if cell else f"make lab SERVER={server}{f' IMAGE={image}' if image else ''}",
         out=out_folder or new_folder(subject.name + "-" + subject.version if subject else "attached"),
         cell_file=cell,
         engine=engine.value if engine else None,
@@ -121,6 +126,7 @@ def run(
         rows=tuple(row or ()),
         trials=fuzzing.trials_behind(year, row or (), provider or (), tried) if fuzz_seconds else (),
         fuzz_seconds=fuzz_seconds,
+        known=tuple(known or ()),
     )
     with ConsoleDisplay(err if as_json else out, verbose=verbose, quiet=as_json) as display:
         done = lab_run.run(plan, display)

@@ -100,9 +100,28 @@ Against = Annotated[
         help="Compare with this run; by default, where it failed, with the last good one.",
     ),
 ]
+KnownFiles = Annotated[
+    list[Path] | None,
+    typer.Option("--known", metavar="FILE", help="A further known.toml, laid over the subject's own (repeatable)."),
+]
+Image = Annotated[
+    str | None,
+    typer.Option("--image", metavar="IMAGE", help="Run this container image, set up as the subject's own is."),
+]
 CellFile = Annotated[
     Path | None, typer.Option("--cell", help="A cell file of a server that runs already (docs/cell.md).")
 ]
+
+
+def subject_of(server: str, image: str | None, cell: Path | None) -> Subject | None:
+    """Who is to be started; None where a cell file names a server that runs already. Raises UsageError."""
+    from lab import subjects  # noqa: PLC0415 - `stanzalab --help` answers at once
+
+    if cell is None:
+        return subjects.find(server, image=image)
+    if image is not None:
+        raise UsageError("--image and --cell do not go together", cause=f"the server of {cell} runs already")
+    return None
 
 
 def provide_engine_for(subject: Subject | None, engine: EngineChoice | None, *, verbose: bool) -> None:

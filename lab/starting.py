@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import datetime
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from lab import __version__, catalogue, engines
+from lab import cell as cells
 from lab.campaign.outside import Outside
 from lab.cell import Cell
 from lab.engines import Progress, Running, attach
 from lab.errors import MachineError
 from lab.record import Exit, Header, LogLine, Writer
 from lab.subjects import Subject, is_ours
+from lab.subjects.known import Listed, listed
 from lab.survey import survey
 
 FUZZ_RESTARTS = 20  # times that a subject which dies of malformed stanzas is started again
@@ -58,6 +60,17 @@ def started(
         subject, domain=domain or DOMAIN, run_dir=run_dir, progress=progress, restarts=restarts
     ) as begun:
         yield begun
+
+
+def listed_for(subject: Subject | None, cell_file: Path | None, further: Sequence[Path]) -> Listed:
+    """What is known to fail of whoever is tried: the subject's own list, and further ones over it.
+
+    Raises UsageError: known before anything is started.
+    """
+    if not further:
+        return listed(subject, subject.version if subject else "")
+    version = subject.version if subject else cells.read(cell_file).subject.version if cell_file else ""
+    return listed(subject, version, further)
 
 
 def surveyed(begun: Running, display: Progress) -> Cell:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
+import docker
 import pytest
 
 import lab
+from lab import record
+from lab.engines.images import Recipe, subject_image
 from lab.fakes import FakeServer
+from lab.subjects import find
 from lab.verdict import Outcome
+from tests.engines.fakes import Remembered
 from tests.report import building
 from tests.test_runs import FEW, stanzalab
 
@@ -143,3 +150,78 @@ def test_a_broken_list_is_said_before_it_is_changed(mine: tuple[Path, Path]) -> 
     done = stanzalab("baseline", str(record))
     assert done.returncode == 2
     assert "nonsense" in done.stderr
+
+
+CHECK = FEW[1]
+KNOWN = '[[known]]\ncheck = "{name}"\noutcome = "{outcome}"\nreason = "mine"\nflaky = {flaky}\n'
+
+
+@pytest.mark.parametrize(
+    ("misbehaviour", "outcome", "flaky", "code", "said"),
+    [
+        ("swallows-iq", "fail", "false", 0, "(known)"),
+        (None, "fail", "false", 1, "mend the list"),
+        ("swallows-iq", "fail", "true", 0, "failed)"),
+        (None, "fail", "true", 0, "passed, 0 failed)"),
+        ("swallows-iq", "crash", "false", 1, "unexpected"),
+    ],
+)
+def test_a_list_of_ones_own_excuses_what_it_names(
+    tmp_path: Path, misbehaviour: str | None, outcome: str, flaky: str, code: int, said: str
+) -> None:
+    names = json.loads(stanzalab("checks", "--check", CHECK, "--json").stdout)
+    entries = "\n".join(KNOWN.format(name=c["name"], outcome=outcome, flaky=flaky) for c in names)
+    (tmp_path / "known.toml").write_text(entries, encoding="utf-8")
+    fake = FakeServer(misbehaviour, run_dir=tmp_path) if misbehaviour else FakeServer(run_dir=tmp_path)
+    with fake:
+        words = ("run", "--cell", str(tmp_path / "cell.json"), *FEW, "--known", str(tmp_path / "known.toml"))
+        done = stanzalab(*words, "--out", str(tmp_path / "out"), STANZALAB_RUNS=str(tmp_path / "runs"))
+    assert done.returncode == code, done.stdout + done.stderr
+    assert said in " ".join(done.stdout.split())
+
+
+def test_a_list_that_is_not_there_costs_no_run(tmp_path: Path) -> None:
+    with FakeServer(run_dir=tmp_path):
+        words = ("run", "--cell", str(tmp_path / "cell.json"), *FEW, "--known", str(tmp_path / "none.toml"))
+        done = stanzalab(*words, "--out", str(tmp_path / "out"))
+    assert done.returncode == 2
+    assert "none.toml" in done.stderr
+
+
+def test_an_image_is_for_a_server_that_the_lab_starts() -> None:
+    done = stanzalab("run", "--cell", "cell.json", "--image", "my/prosody:dev")
+    assert done.returncode == 2
+    assert "--image and --cell do not go together" in done.stderr
+
+
+@pytest.fixture
+def image() -> Iterator[str]:
+    """Prosody's image under a name of somebody's own."""
+    client = docker.from_env()
+    prosody = find("prosody")
+    recipe = Recipe(prosody.name, prosody.version, prosody.folder, str(prosody.options["base"]))
+    name = f"stanzalab-test/{uuid.uuid4().hex[:8]}:dev"
+    client.images.get(subject_image(client, recipe, Remembered())).tag(name)
+    yield name
+    client.images.remove(name, noprune=True)
+    client.close()
+
+
+@pytest.mark.engine
+def test_an_image_of_ones_own_is_run_with_the_servers_settings(image: str, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = stanzalab("run", "--server", "prosody", "--image", image, "--out", str(out), *FEW)
+    assert done.returncode in {0, 1}, done.stderr
+    seen = record.read(out / "run.ndjson")
+    assert seen.finished
+    assert seen.header.subject["image"] == image
+    assert seen.header.replay == f"make lab SERVER=prosody IMAGE={image}"
+    assert all(result.outcome == "pass" for result in seen.results)
+
+
+@pytest.mark.engine
+def test_an_image_that_is_nowhere_ends_the_run_with_3(tmp_path: Path) -> None:
+    words = ("run", "--server", "prosody", "--image", "stanzalab.invalid/none:0", "--out", str(tmp_path / "out"))
+    done = stanzalab(*words, *FEW)
+    assert done.returncode == 3
+    assert "there is no image 'stanzalab.invalid/none:0'" in done.stderr
