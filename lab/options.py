@@ -210,7 +210,7 @@ def print_reports(
 
     loaded = report.load(record)
     reference = report.load(record_in(against)) if against else last_good(loaded, runs_folder())
-    written = report.write_all(record, folder)
+    written = report.write_all(record, folder, since=reference)
     if as_json:
         sys.stdout.write(written.summary.read_text(encoding="utf-8"))
         return

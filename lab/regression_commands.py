@@ -16,7 +16,7 @@ from lab.options import AsJson, newest_record, out, print_json, record_in, shown
 if TYPE_CHECKING:
     from lab.baseline import Baseline
     from lab.record import Record
-    from lab.subjects import Subject
+    from lab.subjects import Client, Subject
 
 AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown, for a pull request or a CI summary.")]
 
@@ -102,18 +102,19 @@ def baseline(
     out.print(f"{shown(target)}: {what}", markup=False, soft_wrap=True)
 
 
-def _subject_of(record: Record, server: str | None) -> Subject | None:
+def _subject_of(record: Record, server: str | None) -> Subject | Client | None:
     """Who was tried, as the lab can start it; None for a server that it knows by a cell file alone."""
     from lab import subjects  # noqa: PLC0415
 
-    name, version = record.header.subject.get("name", ""), record.header.subject.get("version", "")
-    named = server.partition(":")[0] if server else record.header.subject.get("folder", "")
+    header = record.header
+    name, version = header.subject.get("name", ""), header.subject.get("version", "")
+    find = subjects.find_client if header.role == "client" else subjects.find
+    named = server.partition(":")[0] if server else header.subject.get("folder", "")
     if not named:
-        ours = {subject.name: subject for subject in subjects.all_subjects(record.header.role)}
-        return (
-            subjects.find(f"{name}:{version}", record.header.role) if version in _versions(ours.get(name)) else None
-        )
-    found = subjects.find(f"{named}:{version}" if version else named, record.header.role)
+        every = subjects.all_clients() if header.role == "client" else subjects.all_subjects()
+        ours = any(subject.name == name and version in subject.versions for subject in every)
+        return find(f"{name}:{version}") if ours else None
+    found = find(f"{named}:{version}" if version else named)
     if found.name != name:
         raise UsageError(
             f"{record.path} is of {name!r}",
@@ -123,11 +124,7 @@ def _subject_of(record: Record, server: str | None) -> Subject | None:
     return found
 
 
-def _versions(subject: Subject | None) -> tuple[str, ...]:
-    return subject.versions if subject else ()
-
-
-def _target(record: Record, subject: Subject | None, out_file: Path | None, *, ours: bool) -> Path:
+def _target(record: Record, subject: Subject | Client | None, out_file: Path | None, *, ours: bool) -> Path:
     """The file that is written. Raises UsageError where nobody said which."""
     from lab.subjects import is_ours, known  # noqa: PLC0415
 

@@ -174,7 +174,7 @@ def _with_image(subject: Subject, image: str) -> Subject:
     return replace(subject, image=image, engines=("docker",))
 
 
-def is_ours(subject: Subject) -> bool:
+def is_ours(subject: Subject | Client) -> bool:
     """Whether a subject is one of the lab's own, and not somebody's folder."""
     return subject.folder.resolve().is_relative_to(_HERE.resolve())
 

@@ -29,10 +29,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from lab.errors import UsageError
-from lab.subjects.model import Subject
 from lab.subjects.subject_file import Table, load_toml
 from lab.verdict import Expectation
 
@@ -71,6 +70,17 @@ class KnownFinding:
 _Entry = TypeVar("_Entry", Known, KnownFinding)
 
 
+class Implementation(Protocol):
+    """Whoever has a list: a server or a client, in one version."""
+
+    @property
+    def folder(self) -> Path: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def versions(self) -> tuple[str, ...]: ...
+
+
 @dataclass(frozen=True)
 class Listed:
     """What counts for a subject's version: of its own list, and of those that were laid over it."""
@@ -79,7 +89,7 @@ class Listed:
     findings: tuple[KnownFinding, ...] = ()
 
 
-def known(subject: Subject) -> tuple[Known, ...]:
+def known(subject: Implementation) -> tuple[Known, ...]:
     """What is known to fail in the subject's version; empty without a `known.toml`.
 
     Raises UsageError for an entry without a reason, of an unknown version or outcome, or listed twice.
@@ -87,12 +97,12 @@ def known(subject: Subject) -> tuple[Known, ...]:
     return _own(subject).failures
 
 
-def known_findings(subject: Subject) -> tuple[KnownFinding, ...]:
+def known_findings(subject: Implementation) -> tuple[KnownFinding, ...]:
     """What campaigns are known to find in the subject's version, as `known`. Raises UsageError."""
     return _own(subject).findings
 
 
-def listed(subject: Subject | None, version: str, further: Sequence[Path] = ()) -> Listed:
+def listed(subject: Implementation | None, version: str, further: Sequence[Path] = ()) -> Listed:
     """The subject's own list with further files laid over it, the last one on top.
 
     `subject` is None where nobody knows it but by a cell file: its versions are not checked then. Raises UsageError
@@ -132,7 +142,7 @@ def not_seen(listed: Iterable[KnownFinding], fingerprints: Sequence[str]) -> tup
     return tuple(e.fingerprint for e in listed if not any(e.fits(fingerprint) for fingerprint in fingerprints))
 
 
-def _own(subject: Subject) -> Listed:
+def _own(subject: Implementation) -> Listed:
     file = subject.folder / FILE_NAME
     return read(file, subject.version, subject.versions) if file.exists() else Listed()
 
