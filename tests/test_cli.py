@@ -17,7 +17,7 @@ def stanzalab(*words: str, cwd: Path | None = None) -> subprocess.CompletedProce
 
 
 CAMPAIGNS = ["fuzz", "replay", "compare"]
-REGRESSION = ["diff", "baseline"]
+REGRESSION = ["attach", "diff", "baseline"]
 COMMANDS = [
     "run",
     *CAMPAIGNS,

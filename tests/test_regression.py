@@ -7,6 +7,7 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
@@ -15,8 +16,11 @@ import lab
 from lab import record
 from lab.engines.images import Recipe, subject_image
 from lab.fakes import FakeServer
+from lab.starting import started
 from lab.subjects import find
 from lab.verdict import Outcome
+from lab.wire import negotiation
+from lab.wire.negotiation import Stage
 from tests.engines.fakes import Remembered
 from tests.report import building
 from tests.test_runs import FEW, stanzalab
@@ -225,3 +229,61 @@ def test_an_image_that_is_nowhere_ends_the_run_with_3(tmp_path: Path) -> None:
     done = stanzalab(*words, *FEW)
     assert done.returncode == 3
     assert "there is no image 'stanzalab.invalid/none:0'" in done.stderr
+
+
+# --- a server that runs already
+
+
+def changed(cell_file: Path, **fields: Any) -> str:
+    """A cell file with other fields."""
+    cell_file.write_text(json.dumps({**json.loads(cell_file.read_text()), **fields}))
+    return str(cell_file)
+
+
+def test_attach_says_what_it_can_reach_and_goes_on(tmp_path: Path) -> None:
+    with FakeServer(run_dir=tmp_path) as cell:
+        gone = {"host": "127.0.0.1", "port": 1}
+        endpoints = {**json.loads((tmp_path / "cell.json").read_text())["endpoints"], "https": gone}
+        file = changed(tmp_path / "cell.json", endpoints=endpoints, accounts={"method": "ad-hoc"})
+        looked = stanzalab("attach", file, "--look")
+        done = stanzalab("attach", file, *FEW, "--out", str(tmp_path / "out"))
+    assert looked.returncode == 0, looked.stderr
+    assert f"127.0.0.1:{cell.endpoints['c2s'].port}" in looked.stdout
+    assert "answers" in looked.stdout
+    assert "no: Connection refused" in looked.stdout
+    assert "s2s-direct-tls  -" in looked.stdout
+    assert "added by admin@fake.test with an administrator's command" in looked.stdout
+    assert done.returncode == 0, done.stdout + done.stderr
+    seen = record.read(tmp_path / "out" / "run.ndjson")
+    assert seen.finished
+    assert not [result for result in seen.results if result.outcome.bad]
+
+
+@pytest.mark.parametrize(
+    ("making", "said"),
+    [
+        ({}, "registered in-band"),
+        ({"method": "command", "argv": ["ssh", "x", "{user}"]}, "made by ssh on this machine"),
+        ({"method": "given", "given": [{"localpart": "a", "domain": "b", "password": "c"}]}, "1 given"),
+    ],
+)
+def test_attach_says_how_accounts_are_made(tmp_path: Path, making: dict[str, Any], said: str) -> None:
+    with FakeServer(run_dir=tmp_path):
+        done = stanzalab("attach", changed(tmp_path / "cell.json", accounts=making), "--look")
+    assert said in done.stdout
+
+
+@pytest.mark.engine
+def test_prosodys_administrator_makes_the_accounts(tmp_path: Path) -> None:
+    """Against mod_admin_adhoc itself; the account that its configuration calls an administrator's is made first."""
+    with started(find("prosody"), None, run_dir=tmp_path, progress=Remembered()) as running:
+        assert running.cell.admin is not None
+        registrar = negotiation.connect(running.cell, Stage.SECURED)
+        negotiation.register(registrar, running.cell.admin)
+        registrar.close()
+        file = changed(tmp_path / "cell.json", accounts={"method": "ad-hoc"})
+        done = stanzalab("attach", file, *FEW, "--out", str(tmp_path / "out"))
+    assert "added by admin@lab.test" in done.stdout
+    assert done.returncode in {0, 1}, done.stderr
+    seen = record.read(tmp_path / "out" / "run.ndjson")
+    assert {result.outcome for result in seen.results} == {"pass"}
