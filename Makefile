@@ -11,7 +11,9 @@ selection = $(foreach r,$(ROW),--row '$(r)') $(foreach c,$(CHECK),--check '$(c)'
 quick = $(foreach r,tls direct-tls feature-discovery feature-broadcasts server-extensibility event-publishing,--row core/$(r))
 options = $(if $(SERVER),--server '$(SERVER)') $(selection) $(if $(N),--workers $(N)) $(output)
 
-cell = $(if $(CELL),--cell '$(CELL)') $(if $(SERVER),--server '$(SERVER)')
+image = $(if $(IMAGE),--image '$(IMAGE)')
+known = $(foreach k,$(KNOWN),--known '$(k)')
+cell = $(if $(CELL),--cell '$(CELL)') $(if $(SERVER),--server '$(SERVER)') $(image)
 output = $(if $(OUT),--out '$(OUT)') $(if $(V),--verbose)
 kept = $(if $(CORPUS),--corpus '$(CORPUS)')
 fuzzing = $(if $(FOR),--for '$(FOR)') $(if $(STANZAS),--stanzas $(STANZAS)) $(if $(SEED),--seed $(SEED)) $(output)
@@ -25,6 +27,7 @@ help:  ## this text
 	@echo 'make lab SERVER=prosody             check a server, in a container'
 	@echo 'make lab SERVER=prosody ROW=core/tls        … only a row or a category of the suite'
 	@echo "make lab SERVER=prosody CHECK='rfc-6120/*'  … only some checks"
+	@echo 'make lab SERVER=prosody IMAGE=my/prosody:dev  … an image of your own, with the settings of that server'
 	@echo 'make lab CELL=cell.json             check a server that you have running (docs/cell.md)'
 	@echo 'make fuzz SERVER=prosody FOR=10m    fuzz a server, row by row; what breaks it is kept in corpus/'
 	@echo 'make replay SERVER=prosody          try again what was found: fixed, still there, changed'
@@ -36,15 +39,16 @@ help:  ## this text
 	@echo
 	@echo 'Also: PROVIDER="XEP-0030" SUITE=2022 OUT=folder N=workers V=1 (verbose) MOST=damages SEED=1 STANZAS=10000 FOR=60s'
 	@echo '      FUZZ=0 (no fuzzing behind the checks; 60s: longer) FINDING=name CORPUS=folder LAB_ENGINE=local|docker'
+	@echo '      KNOWN=known.toml (further known failures) AGAINST=record (the run to compare with)'
 	@echo 'More: $(STANZALAB) --help'
 
 lab: $(VENV)/installed
-	@$(STANZALAB) run --provide-engine $(if $(CELL),--cell '$(CELL)') $(options) $(if $(FUZZ),--fuzz '$(FUZZ)') \
-		$(if $(SEED),--seed $(SEED)) \
+	@$(STANZALAB) run --provide-engine $(if $(CELL),--cell '$(CELL)') $(options) $(image) $(known) \
+		$(if $(FUZZ),--fuzz '$(FUZZ)') $(if $(SEED),--seed $(SEED)) $(if $(AGAINST),--against '$(AGAINST)') \
 		$(if $(strip $(SERVER)$(CELL)$(ROW)$(CHECK)$(PROVIDER)),,$(quick) --workers 6)
 
 fuzz: $(VENV)/installed
-	@$(STANZALAB) fuzz --provide-engine $(cell) $(selection) $(fuzzing) $(kept)
+	@$(STANZALAB) fuzz --provide-engine $(cell) $(known) $(selection) $(fuzzing) $(kept)
 
 replay: $(VENV)/installed
 	@$(STANZALAB) replay $(foreach f,$(FINDING),'$(f)') --provide-engine $(cell) $(kept) $(output)

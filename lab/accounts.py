@@ -13,7 +13,7 @@ from secrets import token_hex
 from lab import engines
 from lab.cell import Account, Cell
 from lab.errors import MachineError, PeerError, UsageError
-from lab.wire import negotiation
+from lab.wire import administration, negotiation
 from lab.wire.negotiation import Stage
 from lab.wire.session import Session
 from lab.wire.transport import ConnectionLost, ConnectionRefused, NoAnswer
@@ -99,9 +99,10 @@ class Accounts:
             raise MachineError(f"the command that makes accounts failed: {argv[0]}", cause=done.stderr.strip())
 
     def _register(self, account: Account) -> None:
+        """In-band, or by the administrator; a session that has made one account makes more."""
         if self._registrar is not None:
             try:
-                negotiation.register(self._registrar, account)
+                self._make(self._registrar, account)
             except PeerError:  # some servers let one stream register once only
                 self._registrar.transport.close()
             else:
@@ -110,14 +111,25 @@ class Accounts:
         self._registrar = self._comeback.open(lambda: self._registered(account))
 
     def _registered(self, account: Account) -> Session:
-        """A new stream on which `account` has been registered, and more can be."""
-        session = negotiation.connect(self._cell, Stage.SECURED, label="registrar")
+        """A new session by which `account` has been made, and more can be."""
+        if self._by_admin:
+            session = negotiation.connect(self._cell, Stage.BOUND, account=self._cell.admin, label="admin")
+        else:
+            session = negotiation.connect(self._cell, Stage.SECURED, label="registrar")
         try:
-            negotiation.register(session, account)
+            self._make(session, account)
         except BaseException:
             session.transport.close()
             raise
         return session
+
+    def _make(self, session: Session, account: Account) -> None:
+        make = administration.add_user if self._by_admin else negotiation.register
+        make(session, account)
+
+    @property
+    def _by_admin(self) -> bool:
+        return self._cell.accounts.method == "ad-hoc"
 
     def close(self) -> None:
         if self._registrar:

@@ -26,6 +26,9 @@ TRANSPORTS: tuple[Transport, ...] = (
     "https",
 )
 
+AccountMethod = Literal["in-band", "ad-hoc", "command", "given"]
+ACCOUNT_METHODS: tuple[AccountMethod, ...] = ("in-band", "ad-hoc", "command", "given")
+
 
 @dataclass(frozen=True)
 class Endpoint:
@@ -71,11 +74,12 @@ class Account:
 class AccountMaking:
     """How fresh accounts are made.
 
-    `in-band`: XEP-0077 before login. `command`: `argv` is run, with `{user}`, `{domain}`, `{password}` filled in.
+    `in-band`: XEP-0077 before login. `ad-hoc`: by the cell's administrator, with XEP-0133's command Add User.
+    `command`: `argv` is run, with `{user}`, `{domain}`, `{password}` filled in.
     `given`: only the accounts listed here exist.
     """
 
-    method: Literal["in-band", "command", "given"] = "in-band"
+    method: AccountMethod = "in-band"
     argv: tuple[str, ...] = ()
     given: tuple[Account, ...] = ()
 
@@ -180,6 +184,13 @@ def _cell(data: dict[str, Any], base: Path) -> Cell:
     if unknown:
         raise ValueError(f"unknown transports {sorted(unknown)}; known: {', '.join(TRANSPORTS)}")
     accounts = data.get("accounts") or {}
+    method = accounts.get("method", "in-band")
+    if method not in ACCOUNT_METHODS:
+        raise ValueError(f"unknown way to make accounts {method!r}; known: {', '.join(ACCOUNT_METHODS)}")
+    needed = {"ad-hoc": data.get("admin"), "command": accounts.get("argv"), "given": accounts.get("given")}
+    if not needed.get(method, True):
+        lacks = {"ad-hoc": "an admin", "command": "an argv", "given": "a list of the accounts given"}[method]
+        raise ValueError(f"accounts are made by {method!r}, which needs {lacks}")
     return Cell(
         domain=data["domain"],
         subject=Subject(**data["subject"]),
@@ -189,7 +200,7 @@ def _cell(data: dict[str, Any], base: Path) -> Cell:
         services=dict(data.get("services") or {}),
         component=Component(**data["component"]) if data.get("component") else None,
         accounts=AccountMaking(
-            method=accounts.get("method", "in-band"),
+            method=method,
             argv=tuple(accounts.get("argv", ())),
             given=tuple(Account(**a) for a in accounts.get("given", ())),
         ),

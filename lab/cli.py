@@ -18,8 +18,8 @@ from lab.fuzz_commands import fuzz
 from lab.options import (
     DEFAULT_SERVER,
     DEFAULT_YEAR,
+    Against,
     AsJson,
-    CellFile,
     Checks,
     Engine,
     Out,
@@ -37,9 +37,10 @@ from lab.options import (
     print_reports,
     provide_docker,
     provide_engine_for,
-    seconds,
     table,
 )
+from lab.regression_commands import baseline, diff
+from lab.run_commands import attach, run
 from lab.schema_commands import commands as schema_commands
 from lab.subject_commands import commands as subject_commands
 from schemas.suites import Level, Role
@@ -67,63 +68,7 @@ def _root(
         raise typer.Exit
 
 
-@app.command()
-def run(
-    server: Server = DEFAULT_SERVER,
-    year: Year = DEFAULT_YEAR,
-    row: Rows = None,
-    check: Checks = None,
-    provider: Providers = None,
-    cell: CellFile = None,
-    engine: Engine = None,
-    provide_engine: ProvideEngine = False,
-    workers: Annotated[int, typer.Option("--workers", "-n", min=1, help="Checks that run side by side.")] = 4,
-    seed: Annotated[
-        int | None, typer.Option("--seed", help="Of the fuzzing behind the checks; by default the same in every run.")
-    ] = None,
-    fuzz_for: Annotated[
-        str,
-        typer.Option("--fuzz", metavar="TIME", help="How long to fuzz behind the checks; 0: not at all."),
-    ] = "10s",
-    out_folder: Out = None,
-    as_json: AsJson = False,
-    verbose: Verbose = False,
-) -> None:
-    """Start a server, run the checks, fuzz it for a while, report: rows first, then each failure with its evidence.
-
-    Checks that are asked for by name are run alone, without fuzzing.
-    """
-    from lab import catalogue, subjects  # noqa: PLC0415 - `stanzalab --help` answers at once
-    from lab import fuzz as fuzzing  # noqa: PLC0415
-    from lab import run as lab_run  # noqa: PLC0415
-
-    selected = catalogue.select(year=year, rows=row or (), names=check or (), providers=provider or ())
-    fuzz_seconds = 0.0 if check else seconds(fuzz_for, "--fuzz")
-    tried = {c.requirement.provider for c in selected}
-    subject = None if cell else subjects.find(server)
-    if provide_engine:
-        provide_engine_for(subject, engine, verbose=verbose)
-    plan = lab_run.Plan(
-        subject=subject,
-        checks=selected,
-        year=year,
-        replay=f"make lab CELL={cell}" if cell else f"make lab SERVER={server}",
-        out=out_folder or new_folder(subject.name + "-" + subject.version if subject else "attached"),
-        cell_file=cell,
-        engine=engine.value if engine else None,
-        workers=workers,
-        seed=seed,
-        rows=tuple(row or ()),
-        trials=fuzzing.trials_behind(year, row or (), provider or (), tried) if fuzz_seconds else (),
-        fuzz_seconds=fuzz_seconds,
-    )
-    with ConsoleDisplay(err if as_json else out, verbose=verbose, quiet=as_json) as display:
-        done = lab_run.run(plan, display)
-    print_reports(done.record, plan.out, as_json=as_json)
-    raise typer.Exit(done.exit_code)
-
-
-for command in (fuzz, replay, compare):  # in the order in which --help lists them
+for command in (run, attach, fuzz, replay, compare, diff, baseline):  # in the order in which --help lists them
     app.command()(command)
 
 
@@ -235,11 +180,12 @@ def report_command(
     out_folder: Annotated[
         Path | None, typer.Option("--out", help="The folder that they go to; by default the record's own.")
     ] = None,
+    against: Against = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make the reports again from a run record: terminal, index.html, junit.xml, summary.json."""
+    """Make the reports again from a run record: terminal, index.html, junit.xml, summary.json, summary.md."""
     path = record or newest_record()
-    print_reports(path, out_folder or path.parent, as_json=as_json)
+    print_reports(path, out_folder or path.parent, as_json=as_json, against=against)
 
 
 @app.command()

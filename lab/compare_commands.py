@@ -21,6 +21,7 @@ from lab.options import (
     Engine,
     FuzzProviders,
     FuzzRows,
+    Image,
     Out,
     ProvideEngine,
     Server,
@@ -33,6 +34,7 @@ from lab.options import (
     provide_engine_for,
     seconds,
     shown,
+    subject_of,
 )
 
 if TYPE_CHECKING:
@@ -99,6 +101,7 @@ def replay(
     allow_fuzz: AllowFuzz = None,
     engine: Engine = None,
     provide_engine: ProvideEngine = False,
+    image: Image = None,
     out_folder: Out = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
@@ -110,9 +113,8 @@ def replay(
     """
     from lab import cell as cells  # noqa: PLC0415 - `stanzalab --help` answers at once
     from lab import replay as replaying  # noqa: PLC0415
-    from lab import subjects  # noqa: PLC0415
 
-    subject = None if cell else subjects.find(server)
+    subject = subject_of(server, image, cell)
     name = subject.name if subject else cells.read(cell).subject.name if cell else ""
     findings, said = replaying.findings_of(finding or (), corpus, name)
     console = err if as_json else out

@@ -30,6 +30,7 @@ from lab.starting import (
     RECORD,
     copy_log,
     header_of,
+    listed_for,
     now,
     outside_of,
     running,
@@ -37,7 +38,7 @@ from lab.starting import (
     surveyed,
 )
 from lab.subjects import Subject
-from lab.subjects.known import KnownFinding, expectation_of_finding, known_findings, not_seen
+from lab.subjects.known import KnownFinding, expectation_of_finding, not_seen
 from lab.verdict import Expectation
 from schemas import robustness, suites
 from schemas.robustness import Trial
@@ -67,6 +68,8 @@ class Plan:
     engine: str | None = None
     seed: int | None = None
     allowed: str | None = None
+    known: tuple[Path, ...] = ()
+    """Further lists of known findings, laid over the subject's own."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,7 @@ def fuzz(plan: Plan, display: Display) -> Fuzzed:
             cause="; ".join(f"{trial.provider}: {trial.none}" for trial in plan.trials),
             hint="`stanzalab suite` lists the rows, and who provides them",
         )
+    known = listed_for(plan.subject, plan.cell_file, plan.known).findings
     started = time.monotonic()
     plan.out.mkdir(parents=True, exist_ok=True)
     record = plan.out / RECORD
@@ -149,6 +153,7 @@ def fuzz(plan: Plan, display: Display) -> Fuzzed:
                     seed=seed,
                     run_dir=plan.out,
                     folder=folder,
+                    known=known,
                     replay=plan.replay,
                     writer=writer,
                     listener=display,
@@ -171,6 +176,7 @@ def campaign(
     seed: int,
     run_dir: Path,
     folder: Path | None,
+    known: Sequence[KnownFinding],
     replay: str,
     writer: Writer,
     listener: Listener,
@@ -180,13 +186,12 @@ def campaign(
     with outside_of(begun, subject, run_dir) as outside:
         made = Campaign(cell, trials, outside, seed, bounds, listener, exits_in, folder)
         outcome = made.run()
-    listed = known_findings(subject) if subject else ()
-    founds = [_found(finding, listed, folder, subject) for finding in outcome.findings]
+    founds = [_found(finding, known, folder, subject) for finding in outcome.findings]
     for found in founds:
         writer.finding(found)
     for tally in outcome.tallies:
         writer.robustness(_robustness(tally, outcome))
-    unseen = not_seen(listed, [found.fingerprint for found in founds])
+    unseen = not_seen(known, [found.fingerprint for found in founds])
     writer.campaign(_facts(outcome, replay, unseen))
     return outcome, _exit_code(outcome, founds)
 
@@ -202,7 +207,8 @@ def _found(finding: Finding, listed: Sequence[KnownFinding], folder: Path | None
     last = finding.templates[-1]
     expectation, reason = expectation_of_finding(finding.fingerprint, listed, flaky=finding.flaky)
     server = f"{subject.name}:{subject.version}" if subject else finding.subject
-    where = f" --corpus {shlex.quote(str(folder))}" if folder else ""
+    image = f" --image {shlex.quote(subject.image)}" if subject and subject.image else ""
+    where = f"{image} --corpus {shlex.quote(str(folder))}" if folder else image
     return Found(
         fingerprint=finding.fingerprint,
         name=finding.name,

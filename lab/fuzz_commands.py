@@ -19,6 +19,8 @@ from lab.options import (
     Engine,
     FuzzProviders,
     FuzzRows,
+    Image,
+    KnownFiles,
     Out,
     ProvideEngine,
     Server,
@@ -31,6 +33,7 @@ from lab.options import (
     print_reports,
     provide_engine_for,
     seconds,
+    subject_of,
     table,
 )
 
@@ -57,6 +60,8 @@ def fuzz(
     allow_fuzz: AllowFuzz = None,
     engine: Engine = None,
     provide_engine: ProvideEngine = False,
+    image: Image = None,
+    known: KnownFiles = None,
     out_folder: Out = None,
     list_operators: Annotated[
         bool, typer.Option("--list-operators", help="Only list the ways in which stanzas are malformed.")
@@ -76,12 +81,11 @@ def fuzz(
         _list_operators(as_json=as_json)
         return
     from lab import fuzz as fuzzing  # noqa: PLC0415 - `stanzalab --help` answers at once
-    from lab import subjects  # noqa: PLC0415
     from lab.campaign.campaign import Bounds  # noqa: PLC0415
     from lab.campaign.corpus import FOLDER  # noqa: PLC0415
 
     trials = fuzzing.trials_of(fuzzing.rows_of(year, row or ()), provider or ())
-    subject = None if cell else subjects.find(server)
+    subject = subject_of(server, image, cell)
     if provide_engine:
         provide_engine_for(subject, engine, verbose=verbose)
     plan = fuzzing.Plan(
@@ -91,12 +95,13 @@ def fuzz(
         year=year,
         bounds=Bounds(seconds=seconds(for_, "--for"), stanzas=stanzas, shrink=seconds(shrink, "--shrink")),
         out=out_folder or new_folder(f"fuzz-{subject.name}-{subject.version}" if subject else "fuzz-attached"),
-        replay=_again(server, year, row or (), provider or (), str(cell or "")),
+        replay=_again(server, image, year, row or (), provider or (), str(cell or "")),
         corpus=corpus or FOLDER,
         cell_file=cell,
         engine=engine.value if engine else None,
         seed=seed,
         allowed=allow_fuzz,
+        known=tuple(known or ()),
     )
     with CampaignDisplay(err if as_json else out, verbose=verbose, quiet=as_json) as display:
         done = fuzzing.fuzz(plan, display)
@@ -105,9 +110,13 @@ def fuzz(
     raise typer.Exit(done.exit_code)
 
 
-def _again(server: str, year: int, rows: Sequence[str], providers: Sequence[str], cell: str) -> str:
+def _again(
+    server: str, image: str | None, year: int, rows: Sequence[str], providers: Sequence[str], cell: str
+) -> str:
     """The command that does this again, but for its seed."""
     words = ["stanzalab", "fuzz", *(["--cell", cell] if cell else ["--server", server])]
+    if image:
+        words += ["--image", image]
     if year != DEFAULT_YEAR:
         words += ["--suite", str(year)]
     for row in rows:

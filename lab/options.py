@@ -16,9 +16,10 @@ from rich.console import Console
 from rich.table import Table
 
 from lab.display import ConsoleDisplay
-from lab.errors import UsageError
+from lab.errors import Exit, UsageError
 
 if TYPE_CHECKING:
+    from lab.report import Difference
     from lab.subjects import Subject
 
 DEFAULT_YEAR = 2021
@@ -91,9 +92,36 @@ FuzzRows = Annotated[
         "--row", help="Only the specifications behind this row, or this category (repeatable): core/tls, im."
     ),
 ]
+Against = Annotated[
+    Path | None,
+    typer.Option(
+        "--against",
+        metavar="RECORD",
+        help="Compare with this run; by default, where it failed, with the last good one.",
+    ),
+]
+KnownFiles = Annotated[
+    list[Path] | None,
+    typer.Option("--known", metavar="FILE", help="A further known.toml, laid over the subject's own (repeatable)."),
+]
+Image = Annotated[
+    str | None,
+    typer.Option("--image", metavar="IMAGE", help="Run this container image, set up as the subject's own is."),
+]
 CellFile = Annotated[
     Path | None, typer.Option("--cell", help="A cell file of a server that runs already (docs/cell.md).")
 ]
+
+
+def subject_of(server: str, image: str | None, cell: Path | None) -> Subject | None:
+    """Who is to be started; None where a cell file names a server that runs already. Raises UsageError."""
+    from lab import subjects  # noqa: PLC0415 - `stanzalab --help` answers at once
+
+    if cell is None:
+        return subjects.find(server, image=image)
+    if image is not None:
+        raise UsageError("--image and --cell do not go together", cause=f"the server of {cell} runs already")
+    return None
 
 
 def provide_engine_for(subject: Subject | None, engine: EngineChoice | None, *, verbose: bool) -> None:
@@ -109,9 +137,14 @@ def provide_docker(*, verbose: bool) -> None:
         ensure_engine(display)
 
 
+def runs_folder() -> Path:
+    """Where runs are kept."""
+    return Path(os.environ.get("STANZALAB_RUNS", "runs"))
+
+
 def new_folder(name: str, *, recorded: bool = True) -> Path:
     """A folder of its own for a run, and `runs/latest` beside it, which is the newest that leaves a run record."""
-    runs = Path(os.environ.get("STANZALAB_RUNS", "runs"))
+    runs = runs_folder()
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     base = re.sub(r"[^\w.-]", "-", name)
     folder = next(f for n in range(1000) if not (f := runs / f"{stamp}-{base}{f'-{n}' if n else ''}").exists())
@@ -124,10 +157,21 @@ def new_folder(name: str, *, recorded: bool = True) -> Path:
 
 
 def newest_record() -> Path:
-    record = Path(os.environ.get("STANZALAB_RUNS", "runs")) / "latest" / "run.ndjson"
+    record = runs_folder() / "latest" / "run.ndjson"
     if not record.exists():
         raise UsageError("there is no run yet", hint="`make lab` makes one, or name a record")
     return record
+
+
+def record_in(path: Path) -> Path:
+    """The run record that a path means: itself, or the one in that folder."""
+    return path / "run.ndjson" if path.is_dir() else path
+
+
+def readable(path: Path | None) -> None:
+    """See that a record which will be needed later can be read now. Raises UsageError."""
+    if path is not None and not record_in(path).is_file():
+        raise UsageError(f"there is no run record {path}", hint="name a run.ndjson, or the folder that holds one")
 
 
 def shown(path: Path) -> str:
@@ -154,15 +198,40 @@ def print_json(data: Any) -> None:
     sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
 
 
-def print_reports(record: Path, folder: Path, *, as_json: bool, findings: Path | None = None) -> None:
-    """Make the reports of a run record, and print one of them; `findings` is where those of a campaign are kept."""
-    from lab import report  # noqa: PLC0415 - `stanzalab --help` answers at once
+def print_reports(
+    record: Path, folder: Path, *, as_json: bool, findings: Path | None = None, against: Path | None = None
+) -> None:
+    """Make the reports of a run record, and print one of them; `findings` is where those of a campaign are kept.
 
-    written = report.write_all(record, folder)
+    A run that is not as expected is compared with the last good one, or with the record `against`.
+    """
+    from lab import report  # noqa: PLC0415 - `stanzalab --help` answers at once
+    from lab.history import last_good  # noqa: PLC0415
+
+    loaded = report.load(record)
+    reference = report.load(record_in(against)) if against else last_good(loaded, runs_folder())
+    written = report.write_all(record, folder, since=reference)
     if as_json:
         sys.stdout.write(written.summary.read_text(encoding="utf-8"))
         return
-    report.terminal(report.load(record), out)
+    report.terminal(loaded, out)
+    unexpected = loaded.footer is not None and loaded.footer.exit == Exit.UNEXPECTED
+    if against or (unexpected and loaded.header.selected):
+        _print_since(report.diff(reference, loaded) if reference else None)
     if findings is not None:
         out.print(f"findings: {shown(findings)}", soft_wrap=True)
     out.print(f"report: {shown(written.html)}", soft_wrap=True)
+
+
+def _print_since(difference: Difference | None) -> None:
+    """What changed since the last good run, or that there is none."""
+    from lab import report  # noqa: PLC0415
+
+    if difference is None:
+        where = shown(runs_folder())
+        said = f"\nNo good run of the same subject is kept in {where} to compare with (--against RECORD names one)."
+        out.print(said, markup=False)
+        return
+    out.rule("since the last good run", align="left", style="dim")
+    report.difference(difference, out)
+    out.print()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -22,9 +23,9 @@ from lab.errors import Exit as ExitCode
 from lab.errors import LabError, MachineError
 from lab.execution import Execution, Listener, execute
 from lab.record import Footer, Header, Writer
-from lab.starting import INTERRUPTED, RECORD, copy_log, header_of, now, running, seed_of, surveyed
+from lab.starting import INTERRUPTED, RECORD, copy_log, header_of, listed_for, now, running, seed_of, surveyed
 from lab.subjects import Subject
-from lab.subjects.known import known
+from lab.subjects.known import KnownFinding
 from lab.verdict import Check, Expectation
 from schemas.robustness import Trial
 
@@ -59,6 +60,8 @@ class Plan:
     trials: tuple[Trial, ...] = ()
     """What a short campaign behind the checks is to try; none of it where there are none."""
     fuzz_seconds: float = 0.0
+    known: tuple[Path, ...] = ()
+    """Further lists of known failures, laid over the subject's own."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def run(plan: Plan, display: Display) -> Run:
     """Run a plan. Raises UsageError and MachineError; whatever was measured by then is in the record."""
     started = time.monotonic()
     plan.out.mkdir(parents=True, exist_ok=True)
-    listed = known(plan.subject) if plan.subject else ()
+    known = listed_for(plan.subject, plan.cell_file, plan.known)
     record_path = plan.out / RECORD
     with running(plan.subject, plan.cell_file, plan.engine, plan.out, display) as cell_running:
         cell = surveyed(cell_running, display)
@@ -88,13 +91,13 @@ def run(plan: Plan, display: Display) -> Run:
                     plan.checks,
                     cell_file=cell_file,
                     writer=writer,
-                    known=listed,
+                    known=known.failures,
                     listener=display,
                     gone=lambda: _gone(cell, plan.out),
                     workers=min(plan.workers, len(plan.checks)) if plan.workers > 1 else 0,
                 )
                 if plan.trials and not execution.interrupted and not execution.stopped:
-                    fuzzed = _fuzzed(plan, cell_running, cell, writer, display)
+                    fuzzed = _fuzzed(plan, cell_running, cell, known.findings, writer, display)
             finally:
                 display.done()
                 copy_log(cell_running, plan.out, writer)
@@ -113,7 +116,9 @@ def run(plan: Plan, display: Display) -> Run:
     return Run(exit_code, record_path, execution)
 
 
-def _fuzzed(plan: Plan, begun: Running, cell: Cell, writer: Writer, display: Display) -> int:
+def _fuzzed(
+    plan: Plan, begun: Running, cell: Cell, known: Sequence[KnownFinding], writer: Writer, display: Display
+) -> int:
     """The short campaign behind the checks; its exit code. To a server on another machine nothing is sent."""
     if found := strangers(cell):
         display.step(f"no fuzzing: {', '.join(found)} is not this machine (`stanzalab fuzz --allow-fuzz` names it)")
@@ -127,11 +132,17 @@ def _fuzzed(plan: Plan, begun: Running, cell: Cell, writer: Writer, display: Dis
         seed=plan.seed if plan.seed is not None else SEED,
         run_dir=plan.out,
         folder=plan.out / "corpus",
-        replay=f"stanzalab fuzz --server {plan.subject.name}:{plan.subject.version}" if plan.subject else "",
+        known=known,
+        replay=_fuzz_again(plan.subject) if plan.subject else "",
         writer=writer,
         listener=display,
     )
     return INTERRUPTED if outcome.interrupted else exit_code
+
+
+def _fuzz_again(subject: Subject) -> str:
+    image = f" --image {subject.image}" if subject.image else ""
+    return f"stanzalab fuzz --server {subject.name}:{subject.version}{image}"
 
 
 def _header(plan: Plan, cell: Cell) -> Header:

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import datetime
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from lab import __version__, catalogue, engines
+from lab import cell as cells
 from lab.campaign.outside import Outside
 from lab.cell import Cell
 from lab.engines import Progress, Running, attach
 from lab.errors import MachineError
 from lab.record import Exit, Header, LogLine, Writer
-from lab.subjects import Subject
+from lab.subjects import Subject, is_ours
+from lab.subjects.known import Listed, listed
 from lab.survey import survey
 
 FUZZ_RESTARTS = 20  # times that a subject which dies of malformed stanzas is started again
@@ -60,6 +62,17 @@ def started(
         yield begun
 
 
+def listed_for(subject: Subject | None, cell_file: Path | None, further: Sequence[Path]) -> Listed:
+    """What is known to fail of whoever is tried: the subject's own list, and further ones over it.
+
+    Raises UsageError: known before anything is started.
+    """
+    if not further:
+        return listed(subject, subject.version if subject else "")
+    version = subject.version if subject else cells.read(cell_file).subject.version if cell_file else ""
+    return listed(subject, version, further)
+
+
 def surveyed(begun: Running, display: Progress) -> Cell:
     """Ask the server once how fast it is and what it claims: it decides how patient the checks are."""
     display.step(f"asking {begun.cell.subject.name} what it offers")
@@ -94,6 +107,8 @@ def header_of(
             "package": found.package,
             "image": found.image,
             "digest": found.digest,
+            # Of somebody's own folder: `stanzalab baseline` finds the list there.
+            **({"folder": str(subject.folder)} if subject and not is_ours(subject) else {}),
         },
         domain=cell.domain,
         engine=cell.process.kind,

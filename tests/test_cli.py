@@ -17,7 +17,20 @@ def stanzalab(*words: str, cwd: Path | None = None) -> subprocess.CompletedProce
 
 
 CAMPAIGNS = ["fuzz", "replay", "compare"]
-COMMANDS = ["run", *CAMPAIGNS, "checks", "suite", "coverage", "subjects", "show", "report", "prove", "doctor"]
+REGRESSION = ["attach", "diff", "baseline"]
+COMMANDS = [
+    "run",
+    *CAMPAIGNS,
+    *REGRESSION,
+    "checks",
+    "suite",
+    "coverage",
+    "subjects",
+    "show",
+    "report",
+    "prove",
+    "doctor",
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -85,6 +98,7 @@ def test_output_that_nobody_reads_to_the_end() -> None:
         (["show", "rfc-6120/x", "--record", "no-such-record"], "no-such-record"),
         (["show", "rfc-6120/x"], "there is no run yet"),
         (["report", "no-such-record"], "no-such-record"),
+        (["diff", "no-such-record", "no-such-record"], "no-such-record"),
         (["nonsense"], "No such command"),
         (["run", "--nonsense"], "No such option"),
     ],

@@ -9,7 +9,7 @@ import pytest
 
 from lab.errors import UsageError
 from lab.subjects import all_subjects, fill, find
-from lab.subjects.known import Known, KnownFinding, expectation_of_finding, known, known_findings, not_seen
+from lab.subjects.known import Known, KnownFinding, expectation_of_finding, known, known_findings, listed, not_seen
 from lab.subjects.subject_file import read
 from lab.verdict import Expectation
 
@@ -350,3 +350,66 @@ def test_listed_findings_that_did_not_show_are_named() -> None:
     listed = (ANSWERS_TWICE, KnownFinding("lives", "sometimes"))
     assert not_seen(listed, ["answers-once by valid {urn:a}b in iq get to server"]) == ("lives",)
     assert not_seen(listed, []) == (ANSWERS_TWICE.fingerprint, "lives")
+
+
+# --- an image, and a list, of one's own
+
+
+def test_an_image_takes_the_place_of_the_folders_own() -> None:
+    found = find("prosody:0.12", image="my/prosody:dev")
+    assert (found.image, found.version, found.engines) == ("my/prosody:dev", "0.12", ("docker",))
+    assert find("prosody").image == ""
+    with pytest.raises(UsageError, match="runs in no container"):
+        find("pyjabber", image="my/pyjabber")
+
+
+OVER = """
+[[known]]
+check = "rfc-6120/new"
+outcome = "fail"
+reason = "mine"
+
+[[known]]
+check = "CHECK"
+outcome = "pass"
+reason = "mended in my branch"
+
+[[finding]]
+fingerprint = "lives by *"
+reason = "mine"
+"""
+
+
+def test_a_list_is_laid_over_the_subjects_own(tmp_path: Path) -> None:
+    prosody = find("prosody")
+    own = known(prosody)
+    file = tmp_path / "known.toml"
+    file.write_text(OVER.replace("CHECK", own[0].check), encoding="utf-8")
+    found = listed(prosody, prosody.version, [file])
+    names = {entry.check: entry.reason for entry in found.failures}
+    assert own[0].check not in names
+    assert names["rfc-6120/new"] == "mine"
+    assert len(names) == len(own)
+    assert found.findings[0].fingerprint == "lives by *"
+    assert len(found.findings) == len(known_findings(prosody)) + 1
+    assert listed(prosody, prosody.version).failures == own
+    second = tmp_path / "second.toml"
+    second.write_text(OVER.replace('"mine"', '"again"').replace("CHECK", "rfc-6120/new-2"), encoding="utf-8")
+    assert listed(None, "7", [file, second]).failures[0].reason == "again"
+
+
+def test_only_a_list_that_is_laid_over_another_takes_entries_back(folder: Path) -> None:
+    entry = '[[known]]\ncheck = "rfc-6120/a"\noutcome = "pass"\nreason = "r"\n'
+    (folder / "known.toml").write_text(entry, encoding="utf-8")
+    with pytest.raises(UsageError, match="outcome is 'pass'"):
+        known(find(str(folder)))
+    assert listed(None, "", [folder / "known.toml"]).failures == ()
+
+
+@pytest.mark.parametrize(("text", "said"), [(None, "cannot read"), ("x = 1", "is unknown"), ("[[", "is not TOML")])
+def test_a_list_that_cannot_be_read_is_said(tmp_path: Path, text: str | None, said: str) -> None:
+    file = tmp_path / "known.toml"
+    if text is not None:
+        file.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=said):
+        listed(None, "", [file])

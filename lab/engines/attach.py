@@ -35,7 +35,7 @@ def attach(cell_file: Path, progress: Progress) -> Iterator[Running]:
         )
     endpoint = cell.endpoints[transport]
     progress.step(f"attaching to {cell.subject.name} at {endpoint.host}:{endpoint.port}")
-    if why := _unreachable(endpoint):
+    if why := unreachable(endpoint):
         raise MachineError(
             f"{cell.subject.name} does not answer at {endpoint.host}:{endpoint.port}",
             cause=why,
@@ -44,7 +44,7 @@ def attach(cell_file: Path, progress: Progress) -> Iterator[Running]:
     yield Running(cell, cell_file, None)
 
 
-def _unreachable(endpoint: Endpoint) -> str | None:
+def unreachable(endpoint: Endpoint) -> str | None:
     """Why not, or None. In XMPP the client speaks first: a server that says nothing is what we hope for."""
     try:
         connection = socket.create_connection((endpoint.host, endpoint.port), timeout=_CONNECT)

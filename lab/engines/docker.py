@@ -23,6 +23,7 @@ from requests.exceptions import RequestException
 from lab.cell import Endpoint, Process, Transport
 from lab.engines import RESTARTS, Progress, Running, cells, owners
 from lab.engines.archive import archive
+from lab.engines.given import given_image
 from lab.engines.images import Recipe, subject_image
 from lab.engines.ports import LOOPBACK, free_ports
 from lab.engines.provision import connect, engine_state, knock
@@ -64,7 +65,10 @@ class DockerEngine:
             client = connect()
             stack.callback(client.close)
             owners.sweep(client, progress)
-            image = subject_image(client, recipe, progress)
+            if subject.image:
+                image = given_image(client, subject.image, progress)
+            else:
+                image = subject_image(client, recipe, progress)
             certificates = cells.certify(subject, domain, run_dir)
             files = _files(subject, facts, domain, certificates.server.folder)
             log = ServerLog(run_dir)
@@ -90,7 +94,7 @@ class DockerEngine:
                 process=Process("docker", server.id),
                 log=log,
                 package=server.package(),
-                image=recipe.tag,
+                image=subject.image or recipe.tag,
                 digest=image,
                 account_command=server.account_command(),
             )

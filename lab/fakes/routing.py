@@ -24,7 +24,7 @@ class Router:
     def __init__(self, domain: str, component_domain: str) -> None:
         self.domain = domain
         self.component_domain = component_domain
-        self.passwords: dict[str, str] = {}
+        self.passwords: dict[str, str] = {services.ADMIN: services.ADMIN_PASSWORD}
         self.bound: dict[str, ClientConnection] = {}  # full JID -> its connection
         self.component: ComponentConnection | None = None
 

@@ -16,13 +16,14 @@ from types import TracebackType
 from typing import IO
 
 from lab import cell as cells
-from lab.cell import Cell, Component, Endpoint, Subject
+from lab.cell import Account, Cell, Component, Endpoint, Subject
 from lab.certificates import CertificateAuthority, ServerCertificate
 from lab.fakes.behaviour import make
 from lab.fakes.client_connection import ClientConnection
 from lab.fakes.component_connection import ComponentConnection
 from lab.fakes.connection import Connection
 from lab.fakes.routing import Router
+from lab.fakes.services import ADMIN, ADMIN_PASSWORD
 
 HOST = "127.0.0.1"
 END_SECONDS = 5.0  # for connections to end, once they were told to
@@ -86,6 +87,7 @@ class FakeServer:
                 ca=authority.ca,
                 services={},
                 component=self.component,
+                admin=Account(ADMIN, self.domain, ADMIN_PASSWORD),
                 patience=self.patience,
             )
             if self._run_dir is not None:

@@ -1,16 +1,22 @@
-"""What the fake server answers of its own: ping, disco, session, registration; anything else is unavailable."""
+"""What the fake server answers of its own: ping, disco, session, registration, its administrator's Add User.
+
+Anything else is unavailable.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from lab.fakes.stanzas import Jid, error_reply, reply
-from lab.wire.namespaces import DISCO_INFO, DISCO_ITEMS, PING, REGISTER
+from lab.wire.administration import ADD_USER
+from lab.wire.namespaces import COMMANDS, DATA_FORM, DISCO_INFO, DISCO_ITEMS, NS, PING, REGISTER
 from lab.wire.stream import Element
 
 if TYPE_CHECKING:
     from lab.fakes.routing import Router
 
+ADMIN, ADMIN_PASSWORD = "admin", "fake-admin-password"
+ADMIN_FORM = "http://jabber.org/protocol/admin"
 FEATURES = (DISCO_INFO, DISCO_ITEMS, PING)
 
 
@@ -27,6 +33,8 @@ def answer_iq(router: Router, iq: Element) -> str:
             answer = _info(iq, query, account=account)
         case "get {http://jabber.org/protocol/disco#items}query":
             answer = _items(router, iq, query, account=account)
+        case "set {http://jabber.org/protocol/commands}command":
+            answer = _command(router, iq, query)
         case "set {urn:ietf:params:xml:ns:xmpp-bind}bind":
             answer = error_reply(iq, "not-allowed")  # one resource a stream
         case _:
@@ -47,6 +55,33 @@ def register(router: Router, iq: Element) -> str:
         return error_reply(iq, "conflict")
     router.passwords[localpart] = password
     return reply(iq, "result", "")
+
+
+def _command(router: Router, iq: Element, command: Element) -> str:
+    """The command Add User, for the administrator alone (XEP-0133 §4.1)."""
+    if command.get("node") != ADD_USER:
+        return error_reply(iq, "item-not-found")
+    if _sender(iq).bare != f"{ADMIN}@{router.domain}":
+        return error_reply(iq, "forbidden")
+    form = command.find("x:x", NS)
+    if form is None:
+        fields = "".join(f"<field var='{name}'><required/></field>" for name in ("accountjid", "password"))
+        hidden = f"<field var='FORM_TYPE' type='hidden'><value>{ADMIN_FORM}</value></field>"
+        asked = f"<x xmlns='{DATA_FORM}' type='form'>{hidden}{fields}<field var='email'/></x>"
+        return reply(iq, "result", _command_element("executing", asked))
+    values = {field.get("var"): field.findtext("x:value", "", NS) for field in form.iterfind("x:field", NS)}
+    jid = Jid.parse(values.get("accountjid", ""))
+    if jid is None or not values.get("password") or values.get("FORM_TYPE") != ADMIN_FORM:
+        return error_reply(iq, "bad-request")
+    if jid.localpart in router.passwords:
+        return reply(iq, "result", _command_element("completed", "<note type='error'>It is there.</note>"))
+    router.passwords[jid.localpart] = values["password"]
+    return reply(iq, "result", _command_element("completed", ""))
+
+
+def _command_element(status: str, content: str) -> str:
+    attributes = f"node='{ADD_USER}' sessionid='one' status='{status}'"
+    return f"<command xmlns='{COMMANDS}' {attributes}>{content}</command>"
 
 
 def _sender(iq: Element) -> Jid:

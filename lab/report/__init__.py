@@ -1,24 +1,39 @@
-"""Reports of a run, from its record alone: terminal, `index.html`, `junit.xml`, `summary.json`.
+"""Reports of a run, from its record alone: terminal, `index.html`, `junit.xml`, `summary.json`, `summary.md`.
 
-Whoever reports needs nothing else of this package: `load`, `write_all`, `terminal`, `find`, `show`.
+Whoever reports needs nothing else of this package: `load`, `write_all`, `terminal`, `find`, `show`; and for two
+records `diff`, which `difference…` shows.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from lab import record as records
 from lab.errors import MachineError
 from lab.record import CheckResult, Record
-from lab.report import detail, junit, page, summary
+from lab.report import changes, detail, diff_markdown, diff_terminal, junit, news, page, summary
 from lab.report import terminal as on_terminal
+from lab.report.diff import Difference, diff
 from lab.report.judgement import judge
 from lab.robustness import Found
 
-__all__ = ["Written", "find", "load", "show", "terminal", "write_all"]
+__all__ = [
+    "Difference",
+    "Written",
+    "diff",
+    "difference",
+    "difference_json",
+    "difference_markdown",
+    "find",
+    "load",
+    "show",
+    "terminal",
+    "write_all",
+]
 
 load = records.read
 
@@ -30,17 +45,23 @@ class Written:
     html: Path
     junit: Path
     summary: Path
+    news: Path
 
 
-def write_all(record_path: Path, out: Path) -> Written:
-    """Write the three files into the folder `out`. Raises UsageError (no record), MachineError (disk full)."""
+def write_all(record_path: Path, out: Path, *, since: Record | None = None) -> Written:
+    """Write the four files into the folder `out`; `since` is an earlier run, for what is new in this one.
+
+    Raises UsageError (no record), MachineError (disk full).
+    """
     judgement = judge(load(record_path))
-    written = Written(out / "index.html", out / "junit.xml", out / "summary.json")
+    difference = diff(since, judgement.record) if since else None
+    written = Written(out / "index.html", out / "junit.xml", out / "summary.json", out / "summary.md")
     try:
         out.mkdir(parents=True, exist_ok=True)
         _put(written.html, page.rendered(judgement).encode())
         _put(written.junit, junit.rendered(judgement))
         _put(written.summary, summary.rendered(judgement))
+        _put(written.news, news.rendered(judgement, difference))
     except OSError as error:
         raise MachineError(f"cannot write the reports into {out}", cause=str(error)) from error
     return written
@@ -67,3 +88,18 @@ def show(record: Record, name: str, console: Console) -> None:
     """Print all that the record has of one check or one finding. Raises UsageError with the nearest names."""
     judgement = judge(record)
     detail.rendered(judgement, judgement.find(name), console)
+
+
+def difference(found: Difference, console: Console) -> None:
+    """Print what differs between two records."""
+    diff_terminal.rendered(found, console)
+
+
+def difference_json(found: Difference) -> dict[str, Any]:
+    """What differs, as data for machines."""
+    return changes.as_json(found)
+
+
+def difference_markdown(found: Difference) -> str:
+    """What differs, as Markdown."""
+    return diff_markdown.rendered(found)

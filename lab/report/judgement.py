@@ -155,6 +155,12 @@ class Judgement:
         """The results of one outcome or one expectation."""
         return tuple(r for r in self.results if kind in (r.outcome, r.expectation))
 
+    @property
+    def flaky(self) -> tuple[int, int]:
+        """Of the checks that are listed as coming and going: how many passed this time, and how many failed."""
+        outcomes = [result.outcome for result in self.of(Expectation.FLAKY)]
+        return sum(o in {Outcome.PASS, Outcome.NON_STRICT} for o in outcomes), sum(o.bad for o in outcomes)
+
     @cached_property
     def counts(self) -> dict[Outcome, int]:
         """Outcomes that occurred, in the order of `Outcome`."""

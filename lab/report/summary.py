@@ -54,6 +54,7 @@ def as_json(judgement: Judgement) -> dict[str, Any]:
         "failures": [_check(judgement, r) for r in judgement.failures],
         "non_strict": [_check(judgement, r) for r in judgement.of(Outcome.NON_STRICT)],
         "fixed": [_check(judgement, r) for r in judgement.of(Expectation.FIXED)],
+        "flaky": _flaky(judgement),
         "unsupported": [_check(judgement, r) for r in judgement.of(Outcome.UNSUPPORTED)],
         "impossible": [
             {"reason": reason, "checks": [r.check.name for r in results]}
@@ -74,6 +75,16 @@ def as_json(judgement: Judgement) -> dict[str, Any]:
         "missing": list(record.missing),
         "exits": [{"at": e.at, "why": e.why, "restarted": e.restarted} for e in record.exits],
         "damage": list(record.damage),
+    }
+
+
+def _flaky(judgement: Judgement) -> dict[str, Any]:
+    """What is listed as coming and going, both directions counted."""
+    passed, failed = judgement.flaky
+    return {
+        "passed": passed,
+        "failed": failed,
+        "checks": [_check(judgement, r) for r in judgement.of(Expectation.FLAKY)],
     }
 
 

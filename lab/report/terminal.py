@@ -147,7 +147,9 @@ def _smaller(judgement: Judgement, console: Console) -> None:
     record = judgement.record
     _group("Not strict (a SHOULD was missed)", judgement.of(Outcome.NON_STRICT), console)
     _group("Fixed: listed as failing, but passing; mend the list", judgement.of(Expectation.FIXED), console)
-    _group("Flaky", judgement.of(Expectation.FLAKY), console)
+    passed, failed = judgement.flaky
+    flaky = f"Flaky: listed as coming and going ({passed} passed, {failed} failed)"
+    _group(flaky, judgement.of(Expectation.FLAKY), console)
     listed("Selected, but without a result", record.missing, console)
     said = (f"{n} {'check' if n == 1 else 'checks'}: {why}" for why, n in _reasons(judgement))
     listed("Impossible in this set-up", tuple(said), console)

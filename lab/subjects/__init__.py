@@ -78,6 +78,7 @@ commands that make accounts `{user}` and `{password}`. Templates see: `domain`, 
 from __future__ import annotations
 
 import difflib
+from dataclasses import replace
 from pathlib import Path
 
 from lab.errors import UsageError
@@ -108,6 +109,7 @@ __all__ = [
     "fill",
     "find",
     "find_client",
+    "is_ours",
 ]
 
 _HERE = Path(__file__).parent
@@ -123,12 +125,14 @@ def all_clients() -> tuple[Client, ...]:
     return tuple(read_client(folder) for folder in _folders("client").values())
 
 
-def find(spec: str) -> Subject:
+def find(spec: str, *, image: str | None = None) -> Subject:
     """The server that `NAME`, `NAME:VERSION`, `FOLDER` or `FOLDER:VERSION` means.
 
-    A specification with a slash in it is a folder. Raises UsageError with the nearest names.
+    A specification with a slash in it is a folder. `image` is run in place of the one that the folder is built into.
+    Raises UsageError with the nearest names.
     """
-    return read(*_found(spec, "server"))
+    subject = read(*_found(spec, "server"))
+    return _with_image(subject, image) if image else subject
 
 
 def find_client(spec: str) -> Client:
@@ -158,6 +162,21 @@ def _found(spec: str, role: str) -> tuple[Path, str | None]:
             )
         folder = folders[name]
     return folder, version if colon else None
+
+
+def _with_image(subject: Subject, image: str) -> Subject:
+    if "docker" not in subject.engines:
+        raise UsageError(
+            f"{subject.name} runs in no container, so in no image",
+            cause=f"it runs in: {', '.join(subject.engines)}",
+            hint="name the server whose settings fit the image: --server prosody",
+        )
+    return replace(subject, image=image, engines=("docker",))
+
+
+def is_ours(subject: Subject | Client) -> bool:
+    """Whether a subject is one of the lab's own, and not somebody's folder."""
+    return subject.folder.resolve().is_relative_to(_HERE.resolve())
 
 
 def _folders(role: str) -> dict[str, Path]:

@@ -18,21 +18,25 @@ flaky = true
 ```
 
 A finding that is listed and does not show is not `fixed`: what a campaign comes upon is chance.
+
+A file of somebody's own (`stanzalab run --known FILE`) is laid over the subject's. There, `outcome = "pass"` says
+that a failure which the subject's list has is none here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TypeVar
+from pathlib import Path
+from typing import Protocol, TypeVar
 
 from lab.errors import UsageError
-from lab.subjects.model import Subject
 from lab.subjects.subject_file import Table, load_toml
 from lab.verdict import Expectation
 
 FILE_NAME = "known.toml"
+PASS = "pass"  # noqa: S105 - no password
 _OUTCOMES = ("fail", "non-strict", "crash", "unsupported", "impossible")
 
 
@@ -66,17 +70,57 @@ class KnownFinding:
 _Entry = TypeVar("_Entry", Known, KnownFinding)
 
 
-def known(subject: Subject) -> tuple[Known, ...]:
+class Implementation(Protocol):
+    """Whoever has a list: a server or a client, in one version."""
+
+    @property
+    def folder(self) -> Path: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def versions(self) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What counts for a subject's version: of its own list, and of those that were laid over it."""
+
+    failures: tuple[Known, ...] = ()
+    findings: tuple[KnownFinding, ...] = ()
+
+
+def known(subject: Implementation) -> tuple[Known, ...]:
     """What is known to fail in the subject's version; empty without a `known.toml`.
 
     Raises UsageError for an entry without a reason, of an unknown version or outcome, or listed twice.
     """
-    return _listed(subject)[0]
+    return _own(subject).failures
 
 
-def known_findings(subject: Subject) -> tuple[KnownFinding, ...]:
+def known_findings(subject: Implementation) -> tuple[KnownFinding, ...]:
     """What campaigns are known to find in the subject's version, as `known`. Raises UsageError."""
-    return _listed(subject)[1]
+    return _own(subject).findings
+
+
+def listed(subject: Implementation | None, version: str, further: Sequence[Path] = ()) -> Listed:
+    """The subject's own list with further files laid over it, the last one on top.
+
+    `subject` is None where nobody knows it but by a cell file: its versions are not checked then. Raises UsageError
+    as `known` does, and where there is no such file.
+    """
+    found = _own(subject) if subject else Listed()
+    for file in further:
+        over = read(file, version, subject.versions if subject else (), over=True)
+        above = {entry.fingerprint for entry in over.findings}
+        # The further file's findings come first: the first one that fits gives the reason.
+        findings = (*over.findings, *(entry for entry in found.findings if entry.fingerprint not in above))
+        found = Listed(_laid_over(found.failures, over.failures), findings)
+    return found
+
+
+def _laid_over(below: Iterable[Known], above: Iterable[Known]) -> tuple[Known, ...]:
+    entries = {entry.check: entry for entry in (*below, *above)}
+    return tuple(entry for entry in entries.values() if entry.outcome != PASS)
 
 
 def expectation_of_finding(
@@ -98,17 +142,24 @@ def not_seen(listed: Iterable[KnownFinding], fingerprints: Sequence[str]) -> tup
     return tuple(e.fingerprint for e in listed if not any(e.fits(fingerprint) for fingerprint in fingerprints))
 
 
-def _listed(subject: Subject) -> tuple[tuple[Known, ...], tuple[KnownFinding, ...]]:
+def _own(subject: Implementation) -> Listed:
     file = subject.folder / FILE_NAME
-    if not file.exists():
-        return (), ()
+    return read(file, subject.version, subject.versions) if file.exists() else Listed()
+
+
+def read(file: Path, version: str, versions: Collection[str] = (), *, over: bool = False) -> Listed:
+    """What a file lists for a version. `versions` are those that its entries may name: any, where there are none.
+
+    `over`: it is laid over another, so it may take entries back. Raises UsageError.
+    """
     top = Table(load_toml(file), file)
-    failures = [_failure(table, subject) for table in _tables(top, "known")]
-    findings = [_finding(table, subject) for table in _tables(top, "finding")]
+    outcomes = (*_OUTCOMES, PASS) if over else _OUTCOMES
+    failures = [_failure(table, versions, outcomes) for table in _tables(top, "known")]
+    findings = [_finding(table, versions) for table in _tables(top, "finding")]
     top.done()
-    return (
-        _of_the_version(failures, [entry.check for entry in failures], subject),
-        _of_the_version(findings, [entry.fingerprint for entry in findings], subject),
+    return Listed(
+        _of_the_version(failures, [entry.check for entry in failures], version, file),
+        _of_the_version(findings, [entry.fingerprint for entry in findings], version, file),
     )
 
 
@@ -117,32 +168,31 @@ def _tables(top: Table, key: str) -> Iterator[Table]:
         yield Table(data, top.file, f"{key} {number}")
 
 
-def _of_the_version(listed: Sequence[_Entry], names: Sequence[str], subject: Subject) -> tuple[_Entry, ...]:
-    """Those that count for the subject's version, each name once. Raises UsageError."""
+def _of_the_version(entries: Sequence[_Entry], names: Sequence[str], version: str, file: Path) -> tuple[_Entry, ...]:
+    """Those that count for a version, each name once. Raises UsageError."""
     here: dict[str, _Entry] = {}
-    for name, entry in zip(names, listed, strict=True):
-        if entry.versions and subject.version not in entry.versions:
+    for name, entry in zip(names, entries, strict=True):
+        if entry.versions and version not in entry.versions:
             continue
         if name in here:
-            file = subject.folder / FILE_NAME
-            raise UsageError(f"{file}: {name} is listed twice for {subject.name}:{subject.version}")
+            raise UsageError(f"{file}: {name} is listed twice for version {version}")
         here[name] = entry
     return tuple(here.values())
 
 
-def _failure(table: Table, subject: Subject) -> Known:
+def _failure(table: Table, versions: Collection[str], outcomes: Sequence[str]) -> Known:
     entry = Known(
         check=table.take("check", str),
-        outcome=table.choice("outcome", _OUTCOMES),
+        outcome=table.choice("outcome", outcomes),
         reason=table.take("reason", str),
         versions=table.strings("versions"),
         link=table.take("link", str, ""),
         flaky=table.take("flaky", bool, False),
     )
-    return _checked(entry, table, subject)
+    return _checked(entry, table, versions)
 
 
-def _finding(table: Table, subject: Subject) -> KnownFinding:
+def _finding(table: Table, versions: Collection[str]) -> KnownFinding:
     entry = KnownFinding(
         fingerprint=table.take("fingerprint", str),
         reason=table.take("reason", str),
@@ -152,14 +202,14 @@ def _finding(table: Table, subject: Subject) -> KnownFinding:
     )
     if not entry.fingerprint.strip("*? "):
         raise table.error("fits everything: a list that excuses all findings says nothing", "fingerprint")
-    return _checked(entry, table, subject)
+    return _checked(entry, table, versions)
 
 
-def _checked(entry: _Entry, table: Table, subject: Subject) -> _Entry:
+def _checked(entry: _Entry, table: Table, versions: Collection[str]) -> _Entry:
     table.done()
     if not entry.reason.strip():
         raise table.error("is empty", "reason")
-    unknown = set(entry.versions) - set(subject.versions)
-    if unknown:
-        raise table.error(f"names {', '.join(sorted(unknown))}", "versions", subject.versions)
+    unknown = set(entry.versions) - set(versions)
+    if versions and unknown:
+        raise table.error(f"names {', '.join(sorted(unknown))}", "versions", tuple(versions))
     return entry

@@ -112,6 +112,8 @@ class Subject:
     provides: Mapping[str, str]
     crashes: tuple[str, ...] = ()
     """Regular expressions: a line of the subject's output that matches one tells of a crash inside it."""
+    image: str = ""
+    """A container image that somebody else made, to be run in place of the folder's own."""
 
     def services_of(self, domain: str) -> dict[str, str]:
         """Service -> JID, with the domain filled in."""

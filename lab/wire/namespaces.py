@@ -24,6 +24,7 @@ PUBSUB_EVENT = "http://jabber.org/protocol/pubsub#event"
 PUBSUB_ERRORS = "http://jabber.org/protocol/pubsub#errors"
 PUBSUB_OWNER = "http://jabber.org/protocol/pubsub#owner"
 DATA_FORM = "jabber:x:data"
+COMMANDS = "http://jabber.org/protocol/commands"
 DELAY = "urn:xmpp:delay"
 CHANNEL_BINDING = "urn:xmpp:sasl-cb:0"
 CARBONS = "urn:xmpp:carbons:2"
@@ -63,6 +64,7 @@ NS: dict[str, str] = {
     "pubsub-errors": PUBSUB_ERRORS,
     "pubsub-owner": PUBSUB_OWNER,
     "x": DATA_FORM,
+    "cmd": COMMANDS,
     "delay": DELAY,
     "sasl-cb": CHANNEL_BINDING,
     "carbons": CARBONS,

@@ -115,3 +115,20 @@ def test_the_examples_of_the_documentation_are_cells_and_name_every_field(tmp_pa
     written = json.loads((tmp_path / "1.json").read_text())
     documented = set(re.findall(r"^\| `([a-z_]+)", DOCS.read_text(encoding="utf-8"), re.MULTILINE))
     assert set(written) == documented
+
+
+@pytest.mark.parametrize(
+    ("accounts", "said"),
+    [
+        ({"method": "magic"}, "unknown way to make accounts 'magic'; known: in-band, ad-hoc, command, given"),
+        ({"method": "ad-hoc"}, "needs an admin"),
+        ({"method": "command"}, "needs an argv"),
+        ({"method": "given", "given": []}, "needs a list of the accounts given"),
+    ],
+)
+def test_a_way_to_make_accounts_has_what_it_needs(tmp_path: Path, accounts: object, said: str) -> None:
+    file = cell_file(tmp_path, {"c2s": {"host": LOOPBACK, "port": 5222}})
+    file.write_text(json.dumps({**json.loads(file.read_text()), "accounts": accounts}))
+    with pytest.raises(UsageError) as caught:
+        lab.cell.read(file)
+    assert said in caught.value.cause

@@ -11,6 +11,7 @@ from pathlib import Path
 import docker
 import pytest
 
+from lab.engines.given import given_image
 from lab.engines.images import Recipe, base_image, build_context, subject_image
 from lab.errors import MachineError, UsageError
 from tests.engines.fakes import Remembered
@@ -117,3 +118,21 @@ def test_a_build_sees_neither_templates_nor_toml(recipe: Recipe) -> None:
     (recipe.folder / "deeper/run.sh").write_text("#!/bin/sh\n")
     (recipe.folder / "deeper/x.j2").write_text("")
     assert list(build_context(recipe.folder)) == ["Dockerfile", "deeper/run.sh", "greeting"]
+
+
+# --- an image that somebody else made
+
+
+def test_an_image_of_this_machine_is_taken_as_it_is(client: docker.DockerClient, recipe: Recipe) -> None:
+    image = subject_image(client, recipe, Remembered())
+    said = Remembered()
+    assert given_image(client, recipe.tag, said) == image
+    assert said.steps == []
+
+
+@pytest.mark.parametrize("name", ["stanzalab.invalid/no/such:image", "stanzalab.invalid/no-such-image", "NO image!"])
+def test_an_image_that_is_nowhere_is_said(client: docker.DockerClient, name: str) -> None:
+    with pytest.raises(MachineError) as caught:
+        given_image(client, name, Remembered())
+    assert repr(name) in caught.value.message
+    assert caught.value.cause

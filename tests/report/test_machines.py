@@ -87,6 +87,8 @@ def test_the_summary_is_valid(tmp_path: Path, *, finished: bool) -> None:
     Draft202012Validator(SCHEMA).validate(data)
     assert (data["finished"] is not None) is finished
     assert data["counts"]["pass"] == 4
+    assert (data["flaky"]["passed"], data["flaky"]["failed"]) == (0, 1)
+    assert [c["name"] for c in data["flaky"]["checks"]] == ["xep-0163/notify"]
     assert data["levels"] == {"core": {"met": 1, "required": 4}, "advanced": {"met": 1, "required": 6}}
     assert {f["name"] for f in data["failures"]} >= {"rfc-6120/dtd-is-refused", "rfc-7590/old-tls"}
     rows = {row["id"]: row for row in data["rows"]}
