@@ -9,8 +9,9 @@ selection = $(foreach r,$(ROW),--row '$(r)') $(foreach c,$(CHECK),--check '$(c)'
 # Without any choice: the embedded server, and the rows that it answers within a minute. RFC 6120's 600 checks take it
 # several, as it hangs in some of them: ROW=core asks for all.
 quick = $(foreach r,tls direct-tls feature-discovery feature-broadcasts server-extensibility event-publishing,--row core/$(r))
-options = $(if $(SERVER),--server '$(SERVER)') $(selection) $(if $(N),--workers $(N)) $(output)
+options = $(if $(SERVER),--server '$(SERVER)') $(clients) $(selection) $(if $(N),--workers $(N)) $(output)
 
+clients = $(if $(CLIENT),--client '$(CLIENT)') $(if $(CLIENTS),--clients '$(CLIENTS)')
 image = $(if $(IMAGE),--image '$(IMAGE)')
 known = $(foreach k,$(KNOWN),--known '$(k)')
 cell = $(if $(CELL),--cell '$(CELL)') $(if $(SERVER),--server '$(SERVER)') $(image)
@@ -28,6 +29,8 @@ help:  ## this text
 	@echo 'make lab SERVER=prosody ROW=core/tls        … only a row or a category of the suite'
 	@echo "make lab SERVER=prosody CHECK='rfc-6120/*'  … only some checks"
 	@echo 'make lab SERVER=prosody IMAGE=my/prosody:dev  … an image of your own, with the settings of that server'
+	@echo 'make lab SERVER=prosody CLIENT=slixmpp      check a client, on that server'
+	@echo 'make lab SERVER=prosody CLIENTS=slixmpp,profanity  … two clients, with each other'
 	@echo 'make lab CELL=cell.json             check a server that you have running (docs/cell.md)'
 	@echo 'make fuzz SERVER=prosody FOR=10m    fuzz a server, row by row; what breaks it is kept in corpus/'
 	@echo 'make replay SERVER=prosody          try again what was found: fixed, still there, changed'
@@ -45,7 +48,7 @@ help:  ## this text
 lab: $(VENV)/installed
 	@$(STANZALAB) run --provide-engine $(if $(CELL),--cell '$(CELL)') $(options) $(image) $(known) \
 		$(if $(FUZZ),--fuzz '$(FUZZ)') $(if $(SEED),--seed $(SEED)) $(if $(AGAINST),--against '$(AGAINST)') \
-		$(if $(strip $(SERVER)$(CELL)$(ROW)$(CHECK)$(PROVIDER)),,$(quick) --workers 6)
+		$(if $(strip $(SERVER)$(CELL)$(clients)$(ROW)$(CHECK)$(PROVIDER)),,$(quick) --workers 6)
 
 fuzz: $(VENV)/installed
 	@$(STANZALAB) fuzz --provide-engine $(cell) $(known) $(selection) $(fuzzing) $(kept)

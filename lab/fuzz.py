@@ -139,7 +139,7 @@ def fuzz(plan: Plan, display: Display) -> Fuzzed:
         cells.write(cell, plan.out / "cell.json")
         seed = seed_of(plan.seed)
         header = header_of(
-            cell, plan.subject, year=plan.year, seed=seed, replay=plan.replay, selected=(), rows=plan.rows
+            cell, (plan.subject,), year=plan.year, seed=seed, replay=plan.replay, selected=(), rows=plan.rows
         )
         folder = corpus.folder_of(cell.subject.name, plan.corpus)
         with Writer(record, header) as writer:

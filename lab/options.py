@@ -20,7 +20,7 @@ from lab.errors import Exit, UsageError
 
 if TYPE_CHECKING:
     from lab.report import Difference
-    from lab.subjects import Subject
+    from lab.subjects import Client, Subject
 
 DEFAULT_YEAR = 2021
 DEFAULT_SERVER = "pyjabber"
@@ -42,6 +42,18 @@ Server = Annotated[
     typer.Option(
         "--server", "-s", metavar="NAME[:VERSION]", help="A subject, its version, or a folder that holds one."
     ),
+]
+ClientName = Annotated[
+    str | None,
+    typer.Option(
+        "--client",
+        "-c",
+        metavar="NAME[:VERSION]",
+        help="Try this client, on that server (or a folder that holds one).",
+    ),
+]
+ClientNames = Annotated[
+    str | None, typer.Option("--clients", metavar="A,B", help="Try these two clients with each other.")
 ]
 Year = Annotated[int, typer.Option("--suite", "--year", help="The year of the compliance suite.")]
 Rows = Annotated[
@@ -111,6 +123,22 @@ Image = Annotated[
 CellFile = Annotated[
     Path | None, typer.Option("--cell", help="A cell file of a server that runs already (docs/cell.md).")
 ]
+
+
+def clients_of(client: str | None, clients: str | None) -> tuple[Client, ...]:
+    """The clients that are meant: one, or the two of a pair. Raises UsageError."""
+    from lab import subjects  # noqa: PLC0415 - `stanzalab --help` answers at once
+
+    if client is not None and clients is not None:
+        raise UsageError("--client and --clients do not go together", hint="a pair is named by --clients alone")
+    if client is not None:
+        return (subjects.find_client(client),)
+    if clients is None:
+        return ()
+    names = [name.strip() for name in clients.split(",")]
+    if len(names) != 2 or not all(names):
+        raise UsageError(f"--clients {clients!r} is no pair", hint="--clients slixmpp,profanity")
+    return tuple(subjects.find_client(name) for name in names)
 
 
 def subject_of(server: str, image: str | None, cell: Path | None) -> Subject | None:

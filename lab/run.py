@@ -23,8 +23,19 @@ from lab.errors import Exit as ExitCode
 from lab.errors import LabError, MachineError
 from lab.execution import Execution, Listener, execute
 from lab.record import Footer, Header, Writer
-from lab.starting import INTERRUPTED, RECORD, copy_log, header_of, listed_for, now, running, seed_of, surveyed
-from lab.subjects import Subject
+from lab.starting import (
+    INTERRUPTED,
+    RECORD,
+    copy_log,
+    header_of,
+    listed_for,
+    now,
+    peopled,
+    running,
+    seed_of,
+    surveyed,
+)
+from lab.subjects import Client, Subject
 from lab.subjects.known import KnownFinding
 from lab.verdict import Check, Expectation
 from schemas.robustness import Trial
@@ -62,6 +73,8 @@ class Plan:
     fuzz_seconds: float = 0.0
     known: tuple[Path, ...] = ()
     """Further lists of known failures, laid over the subject's own."""
+    clients: tuple[Client, ...] = ()
+    """Who is tried on that server: one client, or the two of a pair; none where the server itself is."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +90,12 @@ def run(plan: Plan, display: Display) -> Run:
     """Run a plan. Raises UsageError and MachineError; whatever was measured by then is in the record."""
     started = time.monotonic()
     plan.out.mkdir(parents=True, exist_ok=True)
-    known = listed_for(plan.subject, plan.cell_file, plan.known)
+    known = listed_for(plan.clients[0] if plan.clients else plan.subject, plan.cell_file, plan.known)
     record_path = plan.out / RECORD
-    with running(plan.subject, plan.cell_file, plan.engine, plan.out, display) as cell_running:
+    with (
+        running(plan.subject, plan.cell_file, plan.engine, plan.out, display) as server_running,
+        peopled(server_running, plan.clients, plan.out, display) as cell_running,
+    ):
         cell = surveyed(cell_running, display)
         cell_file = plan.out / "cell.json"
         cells.write(cell, cell_file)
@@ -148,7 +164,7 @@ def _fuzz_again(subject: Subject) -> str:
 def _header(plan: Plan, cell: Cell) -> Header:
     return header_of(
         cell,
-        plan.subject,
+        (plan.subject, *plan.clients),
         year=plan.year,
         seed=seed_of(plan.seed),
         replay=plan.replay,

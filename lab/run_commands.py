@@ -16,6 +16,8 @@ from lab.options import (
     AsJson,
     CellFile,
     Checks,
+    ClientName,
+    ClientNames,
     Engine,
     Image,
     KnownFiles,
@@ -26,6 +28,7 @@ from lab.options import (
     Server,
     Verbose,
     Year,
+    clients_of,
     err,
     new_folder,
     out,
@@ -39,6 +42,11 @@ from lab.options import (
 
 if TYPE_CHECKING:
     from lab.cell import Cell
+    from lab.subjects import Subject
+    from lab.verdict import Role
+
+ROLES: tuple[Role, ...] = ("server", "client", "pair")
+"""Who is judged, by how many clients are in the cell."""
 
 Workers = Annotated[int, typer.Option("--workers", "-n", min=1, help="Checks that run side by side.")]
 Seed = Annotated[
@@ -51,6 +59,8 @@ FuzzFor = Annotated[
 
 def run(
     server: Server = DEFAULT_SERVER,
+    client: ClientName = None,
+    clients: ClientNames = None,
     year: Year = DEFAULT_YEAR,
     row: Rows = None,
     check: Checks = None,
@@ -70,25 +80,30 @@ def run(
 ) -> None:
     """Start a server, run the checks, fuzz it for a while, report: rows first, then each failure with its evidence.
 
-    Checks that are asked for by name are run alone, without fuzzing.
+    With --client, the client is tried, on that server; with --clients, two clients with each other. Checks that are
+    asked for by name are run alone, without fuzzing.
     """
     from lab import catalogue  # noqa: PLC0415 - `stanzalab --help` answers at once
     from lab import fuzz as fuzzing  # noqa: PLC0415
     from lab import run as lab_run  # noqa: PLC0415
 
     readable(against)
-    selected = catalogue.select(year=year, rows=row or (), names=check or (), providers=provider or ())
-    fuzz_seconds = 0.0 if check else seconds(fuzz_for, "--fuzz")
+    tried_clients = clients_of(client, clients)
+    role = ROLES[len(tried_clients)]
+    selected = catalogue.select(role=role, year=year, rows=row or (), names=check or (), providers=provider or ())
+    fuzz_seconds = 0.0 if check or tried_clients else seconds(fuzz_for, "--fuzz")
     tried = {c.requirement.provider for c in selected}
     subject = subject_of(server, image, cell)
     if provide_engine:
         provide_engine_for(subject, engine, verbose=verbose)
+    named = f" CLIENT={client}" if client else f" CLIENTS={clients}" if clients else ""
     plan = lab_run.Plan(
         subject=subject,
         checks=selected,
         year=year,
-        replay=f"make lab CELL={cell}" if cell else f"make lab SERVER={server}{f' IMAGE={image}' if image else ''}",
-        out=out_folder or new_folder(subject.name + "-" + subject.version if subject else "attached"),
+        replay=(f"make lab CELL={cell}" if cell else f"make lab SERVER={server}{f' IMAGE={image}' if image else ''}")
+        + named,
+        out=out_folder or new_folder("-".join([*_named(subject), *(c.name for c in tried_clients)])),
         cell_file=cell,
         engine=engine.value if engine else None,
         workers=workers,
@@ -97,11 +112,16 @@ def run(
         trials=fuzzing.trials_behind(year, row or (), provider or (), tried) if fuzz_seconds else (),
         fuzz_seconds=fuzz_seconds,
         known=tuple(known or ()),
+        clients=tried_clients,
     )
     with ConsoleDisplay(err if as_json else out, verbose=verbose, quiet=as_json) as display:
         done = lab_run.run(plan, display)
     print_reports(done.record, plan.out, as_json=as_json, against=against)
     raise typer.Exit(done.exit_code)
+
+
+def _named(subject: Subject | None) -> tuple[str, ...]:
+    return (subject.name, subject.version) if subject else ("attached",)
 
 
 def attach(

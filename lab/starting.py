@@ -15,12 +15,14 @@ from lab import __version__, catalogue, engines
 from lab import cell as cells
 from lab.campaign.outside import Outside
 from lab.cell import Cell
+from lab.cell import Subject as CellSubject
 from lab.engines import Progress, Running, attach
 from lab.errors import MachineError
 from lab.record import Exit, Header, LogLine, Writer
-from lab.subjects import Subject, is_ours
+from lab.subjects import Client, Subject
 from lab.subjects.known import Listed, listed
 from lab.survey import survey
+from lab.verdict import Role
 
 FUZZ_RESTARTS = 20  # times that a subject which dies of malformed stanzas is started again
 INTERRUPTED = 130  # as shells say it: 128 + SIGINT
@@ -62,7 +64,7 @@ def started(
         yield begun
 
 
-def listed_for(subject: Subject | None, cell_file: Path | None, further: Sequence[Path]) -> Listed:
+def listed_for(subject: Subject | Client | None, cell_file: Path | None, further: Sequence[Path]) -> Listed:
     """What is known to fail of whoever is tried: the subject's own list, and further ones over it.
 
     Raises UsageError: known before anything is started.
@@ -82,9 +84,21 @@ def surveyed(begun: Running, display: Progress) -> Cell:
     return begun.cell.measured(seen.round_trip, seen.patience, seen.advertised)
 
 
+@contextmanager
+def peopled(begun: Running, clients: Sequence[Client], run_dir: Path, progress: Progress) -> Iterator[Running]:
+    """The same cell with these clients in it; none: as it is."""
+    if not clients:
+        yield begun
+        return
+    from lab.engines.clients import with_clients  # noqa: PLC0415 - the docker SDK is slow to load
+
+    with with_clients(begun, clients, run_dir, progress) as cell:
+        yield cell
+
+
 def header_of(
     cell: Cell,
-    subject: Subject | None,
+    subjects: Sequence[Subject | Client | None],
     *,
     year: int,
     seed: int,
@@ -92,35 +106,48 @@ def header_of(
     selected: tuple[str, ...],
     rows: tuple[str, ...],
 ) -> Header:
-    """The header of a run's record: what is run on what."""
-    found = cell.subject
+    """The header of a run's record: what is run on what.
+
+    `subjects` are the server (None: it is known by its cell file alone) and the clients that are tried on it.
+    """
+    role: Role = ("server", "client", "pair")[len(cell.clients)]
+    server, *clients = subjects
+    facts = [_facts(cell.subject, server.title if server else cell.subject.name)]
+    facts += [_facts(place.subject, place.title) for place in cell.clients]
+    judged, *others = facts[1:] + facts[:1]
+    roles = ["client"] * (len(others) - 1) + ["server"]
+    first = clients[0] if clients else None
     return Header(
         lab=__version__,
         suite=f"CS{year}",
-        role="server",
+        role=role,
         started=now(),
         seed=seed,
-        subject={
-            "name": found.name,
-            "title": subject.title if subject else found.name,
-            "version": found.version,
-            "package": found.package,
-            "image": found.image,
-            "digest": found.digest,
-            # Of somebody's own folder: `stanzalab baseline` finds the list there.
-            **({"folder": str(subject.folder)} if subject and not is_ours(subject) else {}),
-        },
+        subject=judged,
         domain=cell.domain,
         engine=cell.process.kind,
         replay=replay,
         selected=selected,
         rows=rows,
-        known_checks=catalogue.known_checks("server"),
-        provides=cell.provides,
-        advertised=cell.advertised,
+        known_checks=catalogue.known_checks(role),
+        provides=dict(first.provides) if first else cell.provides,
+        advertised={} if clients else cell.advertised,
         round_trip=cell.round_trip,
         patience=cell.patience,
+        peers=tuple({**other, "role": role_} for other, role_ in zip(others, roles, strict=False)),
     )
+
+
+def _facts(subject: CellSubject, title: str) -> dict[str, str]:
+    """What a record says of a subject."""
+    return {
+        "name": subject.name,
+        "title": title,
+        "version": subject.version,
+        "package": subject.package,
+        "image": subject.image,
+        "digest": subject.digest,
+    }
 
 
 def copy_log(begun: Running, run_dir: Path, writer: Writer) -> None:

@@ -59,7 +59,7 @@ def test_what_is_said_elsewhere_is_tested_there(specification: Specification) ->
 
 
 def test_an_unknown_provider_or_section() -> None:
-    with pytest.raises(UsageError, match="nearest: .*XEP-0030"):
+    with pytest.raises(UsageError, match=r"nearest: .*XEP-0030"):
         sections.load("XEP-0031")
     with pytest.raises(UsageError, match=r"nearest: .*4\.9\.3\.19"):
         sections.load("RFC 6120").section("4.9.3.91")

@@ -12,6 +12,10 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import fake_core
+import fake_im
+from telling import WRONG, tell
+
 from lab.cell import Account, Cell, Endpoint, Subject, Transport
 from lab.errors import LabError
 from lab.wire import negotiation
@@ -19,15 +23,8 @@ from lab.wire.negotiation import Stage
 from lab.wire.session import Session, localname, show
 from lab.wire.transport import ConnectionLost
 
-WRONG = os.environ.get("FAKE_AGENT", "")
-LOCK = threading.Lock()
+FEATURES = (fake_core, fake_im)
 STATE: dict[str, Any] = {"asked": False}
-
-
-def tell(event: str, **facts: Any) -> None:
-    with LOCK:
-        sys.stdout.write(json.dumps({"event": event, **facts}) + "\n")
-        sys.stdout.flush()
 
 
 def connect(number: int) -> None:
@@ -60,6 +57,8 @@ def listen(session: Session) -> None:
 
 
 def heard(session: Session, stanza: Any) -> None:
+    if any(feature.heard(session, stanza) for feature in FEATURES):
+        return
     body = stanza.findtext("{*}body")
     if localname(stanza) == "message" and body is not None:
         tell("message", **{"from": stanza.get("from", ""), "body": body, "id": stanza.get("id", "")})
@@ -91,6 +90,8 @@ def carry_out(command: str, number: int, line: dict[str, Any]) -> None:
         STATE["asked"] = True
         session.close()
         tell("done", id=number)
+    elif session is not None and (does := next((f.DOES[command] for f in FEATURES if command in f.DOES), None)):
+        tell("done", id=number, **does(session, line))
     elif WRONG != "does-anything":
         tell("unsupported", id=number)
     else:
