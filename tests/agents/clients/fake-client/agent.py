@@ -20,7 +20,7 @@ from lab.cell import Account, Cell, Endpoint, Subject, Transport
 from lab.errors import LabError
 from lab.wire import negotiation
 from lab.wire.negotiation import Stage
-from lab.wire.session import Session, localname, show
+from lab.wire.session import Session
 from lab.wire.transport import ConnectionLost
 
 FEATURES = (fake_core, fake_im)
@@ -57,25 +57,7 @@ def listen(session: Session) -> None:
 
 
 def heard(session: Session, stanza: Any) -> None:
-    if any(feature.heard(session, stanza) for feature in FEATURES):
-        return
-    body = stanza.findtext("{*}body")
-    if localname(stanza) == "message" and body is not None:
-        tell("message", **{"from": stanza.get("from", ""), "body": body, "id": stanza.get("id", "")})
-    elif localname(stanza) == "iq" and stanza.get("type") in {"get", "set"}:
-        answer(session, stanza)
-        if WRONG == "answers-twice":
-            answer(session, stanza)
-
-
-def answer(session: Session, stanza: Any) -> None:
-    to = f" to='{stanza.get('from')}'" if stanza.get("from") else ""
-    if show(stanza).find("urn:xmpp:ping") > 0:
-        session.send(f"<iq type='result' id='{stanza.get('id')}'{to}/>")
-        return
-    error = "<service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
-    if WRONG != "ignores-iq":
-        session.send(f"<iq type='error' id='{stanza.get('id')}'{to}><error type='cancel'>{error}</error></iq>")
+    any(feature.heard(session, stanza) for feature in FEATURES)
 
 
 def carry_out(command: str, number: int, line: dict[str, Any]) -> None:

@@ -8,11 +8,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lab.wire.session import Session
+from telling import WRONG
+
+from lab.wire.namespaces import NS
+from lab.wire.session import Session, localname
 
 DOES: dict[str, Callable[[Session, dict[str, Any]], dict[str, Any]]] = {}
 
 
 def heard(session: Session, stanza: Any) -> bool:
     """Deal with a stanza; whether it is dealt with."""
-    return False
+    if localname(stanza) != "iq" or stanza.get("type") not in {"get", "set"}:
+        return False
+    answer(session, stanza)
+    if WRONG == "answers-twice":
+        answer(session, stanza)
+    return True
+
+
+def answer(session: Session, stanza: Any) -> None:
+    """Answer an iq: a ping by a result, what it does not know by an error."""
+    to = f" to='{stanza.get('from')}'" if stanza.get("from") else ""
+    if stanza.find("ping:ping", NS) is not None:
+        session.send(f"<iq type='result' id='{stanza.get('id')}'{to}/>")
+        return
+    error = "<service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
+    if WRONG != "ignores-iq":
+        session.send(f"<iq type='error' id='{stanza.get('id')}'{to}><error type='cancel'>{error}</error></iq>")
