@@ -1,21 +1,26 @@
-"""Writes the generated tables of the pages that people wrote; with --check, only says whether one drifted (exit 1).
+"""Writes the generated tables of the pages that people wrote, and the JSON Schemas of the agents' contract.
+
+With --check, it only says whether one drifted (exit 1).
 
 A table stands between `<!-- NAME: made by scripts/tables.py -->` and `<!-- /NAME -->`.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from lxml import etree
 
 from generators.malformations import OPERATORS
 from generators.stanza import Family
 from lab import fuzz, subjects
+from lab.agents import contract
 from lab.campaign.judge import RULES
 from lab.coverage import coverages
 from lab.options import DEFAULT_YEAR
@@ -108,12 +113,45 @@ def reasons_table() -> str:
     return _words(Why)
 
 
+def environment_table() -> str:
+    return _table(["variable", "what it says"], [(f"`{name}`", says) for name, says in contract.ENVIRONMENT.items()])
+
+
+def commands_table() -> str:
+    rows = [
+        (f"`{name}`", _names(c.needs, c.may_have), _names(c.answers, c.may_answer), c.says)
+        for name, c in contract.COMMANDS.items()
+    ]
+    return _table(["command", "arguments", "`done` brings", "what is asked"], rows)
+
+
+def events_table() -> str:
+    rows = [(f"`{name}`", _names(k.needs, k.may_have), k.says) for name, k in contract.EVENTS.items()]
+    return _table(["event", "with", "what it tells"], rows)
+
+
+def _names(needed: Iterable[str], optional: Iterable[str]) -> str:
+    """The names of fields; those that may be absent in brackets."""
+    return ", ".join([*(f"`{name}`" for name in needed), *(f"[`{name}`]" for name in optional)])
+
+
 TABLES: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"stanzas": stanzas_table, "coverage": coverage_table, "subjects": subjects_table},
+    "docs/clients.md": {
+        "environment": environment_table,
+        "commands": commands_table,
+        "events": events_table,
+    },
     "docs/fuzzing.md": {"rules": rules_table, "elsewhere": elsewhere_table, "untried": untried_table},
     "docs/schemas.md": {"meanings": meanings_table, "words": words_table, "reasons": reasons_table},
 }
 """Page -> name of a table in it -> what makes it."""
+
+SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
+    "lab/agents/command.schema.json": contract.command_schema,
+    "lab/agents/event.schema.json": contract.event_schema,
+}
+"""JSON Schema -> what makes it."""
 
 
 def rewritten(page: str, text: str) -> str:
@@ -148,16 +186,22 @@ def _line(cells: Iterable[object]) -> str:
 
 
 def main() -> int:
-    drifted = []
+    drifted = False
+    for file, after in _made():
+        before = file.read_text(encoding="utf-8") if file.exists() else ""
+        if before != after:
+            drifted = True
+            if "--check" not in sys.argv:
+                file.write_text(after, encoding="utf-8")
+    return int("--check" in sys.argv and drifted)
+
+
+def _made() -> Iterator[tuple[Path, str]]:
+    """Each file that is made here, wholly or in part, as it should be."""
     for page in TABLES:
-        before = (ROOT / page).read_text(encoding="utf-8")
-        after = rewritten(page, before)
-        if before == after:
-            continue
-        drifted.append(page)
-        if "--check" not in sys.argv:
-            (ROOT / page).write_text(after, encoding="utf-8")
-    return int("--check" in sys.argv and bool(drifted))
+        yield ROOT / page, rewritten(page, (ROOT / page).read_text(encoding="utf-8"))
+    for file, schema in SCHEMAS.items():
+        yield ROOT / file, json.dumps(schema(), indent=2) + "\n"
 
 
 if __name__ == "__main__":
