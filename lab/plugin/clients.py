@@ -36,7 +36,8 @@ from lab.wire.stream import Element
 from lab.wire.trace import Trace
 
 PATIENCE = 20.0  # seconds for whatever a client must do: programs are slower than sockets
-WATCH = pytest.StashKey["ClientWatch"]()
+WATCH = pytest.StashKey[dict[str, ClientWatch]]()
+"""By name of a client: what it was seen to break."""
 
 ElementMatches = Callable[[Element], bool]
 
@@ -137,9 +138,9 @@ Arrive = Callable[..., ClientUnderTest]
 class Arrivals:
     """Brings clients of one check online; ends them behind it."""
 
-    def __init__(self, cell: Cell, accounts: Accounts, trace: Trace, watch: ClientWatch) -> None:
+    def __init__(self, cell: Cell, accounts: Accounts, trace: Trace) -> None:
         self._cell, self._accounts, self._trace = cell, accounts, trace
-        self._watch = watch
+        self.watches: dict[str, ClientWatch] = {}
         self._left = ExitStack()
 
     def __call__(
@@ -170,7 +171,7 @@ class Arrivals:
                 without=without,
                 trace=self._trace,
                 label=place.subject.name,
-                observer=self._watch,
+                observer=self.watches.setdefault(place.subject.name, ClientWatch(self._cell)),
             )
         )
         client = ClientUnderTest(
@@ -179,6 +180,15 @@ class Arrivals:
         if online:
             client.connects()
         return client
+
+    @property
+    def server(self) -> str:
+        """The name of the server between."""
+        return self._cell.subject.name
+
+    def name(self, which: int) -> str:
+        """The name of one of the clients."""
+        return self._place(which).subject.name
 
     def to_the_server_itself(self) -> Agent:
         """An agent whose client reaches the server with nobody between but a relay of bytes."""
@@ -223,8 +233,8 @@ class Arrivals:
 @pytest.fixture
 def arrive(request: pytest.FixtureRequest, cell: Cell, accounts: Accounts) -> Iterator[Arrivals]:
     """Brings clients online; see `Arrivals`."""
-    watch = request.node.stash[WATCH] = ClientWatch(cell)
-    arrivals = Arrivals(cell, accounts, request.node.stash.setdefault(TRACE, Trace()), watch)
+    arrivals = Arrivals(cell, accounts, request.node.stash.setdefault(TRACE, Trace()))
+    request.node.stash[WATCH] = arrivals.watches
     yield arrivals
     arrivals.close()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,16 +34,16 @@ from lab.plugin.connections import (
     connect,
 )
 from lab.plugin.judge import Impossible, Missed, Unsupported
+from lab.plugin.pairs import pair
 from lab.plugin.requirement import check_of
 from lab.plugin.standing import Watch
 from lab.record import CheckResult, TraceEntry
-from lab.standing import Fault
 from lab.verdict import Check, Expectation, Outcome
 from lab.wire.session import StreamEnded, StreamFailed
 from lab.wire.stream import PeerViolation
 from lab.wire.transport import ConnectionLost, ConnectionRefused
 
-__all__ = ["accounts", "alice", "arrive", "bob", "cell", "client", "comeback", "component_session", "connect"]
+__all__ = ["accounts", "alice", "arrive", "bob", "cell", "client", "comeback", "component_session", "connect", "pair"]
 
 CHECK = pytest.StashKey[Check]()
 NOTICE_SECONDS = 1.0  # until the engine has seen that its subject is gone
@@ -58,8 +58,10 @@ class Progress:
     expected: str = ""
     seen: str = ""
     reason: str = ""
+    blamed: str = ""
 
 
+UNBLAMED = {Outcome.PASS, Outcome.UNSUPPORTED, Outcome.IMPOSSIBLE, Outcome.ERROR}
 PROGRESS = pytest.StashKey[Progress]()
 
 
@@ -120,6 +122,7 @@ def pytest_runtest_makereport(
 def _judge(progress: Progress, error: BaseException, check: Check, phase: str) -> None:
     """From an exception to an outcome: peer wrong, we wrong, machine wrong."""
     missed = Outcome.FAIL if check.requirement.keyword.binding else Outcome.NON_STRICT
+    progress.blamed = getattr(error, "blamed", "")
     match error:
         case AgentGone():
             progress.outcome, progress.expected, progress.seen = Outcome.CRASH, error.expected, error.seen
@@ -154,31 +157,32 @@ def _excuse_for_the_server(progress: Progress, error: BaseException) -> None:
 
 def _hold_against_standing_rules(progress: Progress, item: pytest.Item) -> None:
     """A check that holds, but saw a standing rule broken, fails; one that fails anyway says so besides."""
-    faults = _faults(item)
-    if not faults:
+    connect = item.stash.get(CONNECT, None)
+    if connect is not None and item.stash[CHECK].role == "server":
+        connect.watch.look_at_what_is_left(connect.open)
+    found = [(name, fault) for name, watch in _watches(item).items() for fault in watch.faults]
+    if not found:
         return
+    faults = [fault for _, fault in found]
     first, also = faults[0], faults
     if progress.outcome in {Outcome.PASS, Outcome.NON_STRICT}:
         if progress.outcome is Outcome.NON_STRICT:
             progress.reason = f"not strict, besides: expected {progress.expected}, seen: {progress.seen}\n"
         progress.outcome, progress.expected, progress.seen = Outcome.FAIL, f"{first.where}: {first.says}", first.seen
         progress.reason += f"the standing rule {first.rule} was broken, which holds for whatever a check receives"
+        progress.blamed = found[0][0]
         also = faults[1:]
     if also and progress.outcome is not Outcome.IMPOSSIBLE:  # its reason is what reports group such checks by
         said = "; ".join(f"{f.rule} ({f.where}): {f.seen}" for f in also)
         progress.reason = f"{progress.reason}\nbroken standing rules, besides: {said}".strip()
 
 
-def _faults(item: pytest.Item) -> tuple[Fault, ...]:
-    """The standing rules that whoever is under test broke."""
+def _watches(item: pytest.Item) -> Mapping[str, Watch | ClientWatch]:
+    """Who watched whoever is under test, by the subject's name."""
     if item.stash[CHECK].role == "server":
         connect = item.stash.get(CONNECT, None)
-        if connect is None:
-            return ()
-        connect.watch.look_at_what_is_left(connect.open)
-        return connect.watch.faults
-    watch = item.stash.get(WATCH, None)
-    return watch.faults if watch is not None else ()
+        return {"": connect.watch} if connect is not None else {}
+    return item.stash.get(WATCH, {})
 
 
 def _was_cut_off(error: BaseException | None) -> bool:
@@ -212,10 +216,8 @@ def _look_for_a_crash(progress: Progress, item: pytest.Item, cut_off: bool) -> N
 
 
 def _result(item: pytest.Item, progress: Progress) -> CheckResult:
-    trace, connect = item.stash.get(TRACE, None), item.stash.get(CONNECT, None)
-    watch: Watch | ClientWatch | None = connect.watch if connect else None
-    if item.stash[CHECK].role != "server":
-        watch = item.stash.get(WATCH, None)
+    trace = item.stash.get(TRACE, None)
+    to_blame = item.stash[CHECK].role == "pair" and progress.outcome not in UNBLAMED
     return CheckResult(
         check=item.stash[CHECK],
         outcome=progress.outcome,
@@ -226,7 +228,8 @@ def _result(item: pytest.Item, progress: Progress) -> CheckResult:
         seen=progress.seen,
         reason=progress.reason,
         trace=tuple(TraceEntry(e.at, e.session, e.direction, e.text) for e in trace.entries) if trace else (),
-        strictness=watch.strictness if watch else (),
+        strictness=tuple(one for watch in _watches(item).values() for one in watch.strictness),
+        blamed=progress.blamed if to_blame else "",
     )
 
 

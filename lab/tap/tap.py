@@ -86,7 +86,8 @@ class Tap:
         self._offer, self._direct, self._without = offer or Offer(), direct, frozenset(without)
         self._changed = threading.Condition()
         self._sent: list[Element] = []  # by the client, as it came
-        self._taken: set[int] = set()  # places in it that somebody waited for
+        self._reached: list[Element] = []  # the client, as it was passed on
+        self._taken: set[tuple[int, int]] = set()  # list and place in it that somebody waited for
         self._handed_in: deque[tuple[bool, Piece] | None] = deque()  # None: cut
         self._ended = 0  # connections
         self._why = ""  # the last one ended
@@ -131,20 +132,31 @@ class Tap:
 
     def expect(self, matches: Matches, what: str) -> Element:
         """The next element of the client's that fits; each counts once. Raises NoAnswer with what came instead."""
+        return self._next(self._sent, matches, what)
 
+    def reaches(self, matches: Matches, what: str) -> Element:
+        """The next element that reached the client and that fits; each counts once. Raises NoAnswer."""
+        return self._next(self._reached, matches, what)
+
+    def _next(self, elements: list[Element], matches: Matches, what: str) -> Element:
         def found() -> Element | None:
-            for place, element in enumerate(self._sent):
-                if place not in self._taken and matches(element):
-                    self._taken.add(place)
+            for place, element in enumerate(elements):
+                if (id(elements), place) not in self._taken and matches(element):
+                    self._taken.add((id(elements), place))
                     return element
             return None
 
-        return self._wait(found, what)
+        return self._wait(found, what, elements)
 
     def sent(self, matches: Matches = lambda _: True) -> list[Element]:
         """All that the client sent so far and that fits."""
         with self._changed:
             return [element for element in self._sent if matches(element)]
+
+    def reached(self, matches: Matches = lambda _: True) -> list[Element]:
+        """All that reached the client so far and that fits."""
+        with self._changed:
+            return [element for element in self._reached if matches(element)]
 
     def bound(self) -> str:
         """Wait until the client has bound a resource: its full JID."""
@@ -156,7 +168,7 @@ class Tap:
             lambda: self.arrivals[number - 1] if self._ended >= number else None, "the end of the connection"
         )
 
-    def _wait(self, found: Callable[[], _T | None], what: str) -> _T:
+    def _wait(self, found: Callable[[], _T | None], what: str, elements: Sequence[Element] = ()) -> _T:
         deadline = time.monotonic() + self.patience
         with self._changed:
             while (made := found()) is None:
@@ -164,9 +176,10 @@ class Tap:
                     raise self._broken
                 left = deadline - time.monotonic()
                 if left <= 0:
-                    came = [show(e) for place, e in enumerate(self._sent) if place not in self._taken][-3:]
+                    rest = [show(e) for n, e in enumerate(elements) if (id(elements), n) not in self._taken]
+                    came = rest[-3:]
                     raise NoAnswer(
-                        f"the client did not send it within {self.patience:.0f} s",
+                        f"nothing like it passed the tap within {self.patience:.0f} s",
                         expected=what,
                         seen="; ".join(came) or self._why or "nothing that was not expected before",
                     )
@@ -247,6 +260,10 @@ class Tap:
         return self.from_server(element)
 
     def client_gets(self, piece: Piece) -> None:
+        if not isinstance(piece, str | bytes):
+            with self._changed:
+                self._reached.append(copy.deepcopy(piece))
+                self._changed.notify_all()
         if self._observer is not None:
             self._observer.to_client(piece)
 
