@@ -35,6 +35,7 @@ def _check(judgement: Judgement, result: CheckResult, console: Console) -> None:
         "read": words.link(requirement.provider, section),
         "expected": result.expected,
         "seen": result.seen,
+        "blamed": result.blamed,
         "reason": result.reason,
         "listed": result.known_reason,
         "took": words.lasted(result.duration),

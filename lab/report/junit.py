@@ -113,6 +113,7 @@ def _text(judgement: Judgement, result: CheckResult) -> str:
         f"{words.where(requirement)} {requirement.keyword}": requirement.says,
         "expected": result.expected,
         "seen": result.seen,
+        "blamed": result.blamed,
         "reason": result.reason,
         "listed": result.known_reason,
         "replay": judgement.replay(result.check.name),

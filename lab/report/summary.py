@@ -129,6 +129,7 @@ def _check(judgement: Judgement, result: CheckResult) -> dict[str, Any]:
         "expectation": result.expectation.value,
         "expected": cut(result.expected, ANSWER),
         "seen": cut(result.seen, ANSWER),
+        "blamed": result.blamed,
         "reason": cut(result.reason, ANSWER),
         "known_reason": result.known_reason,
         "duration": round(result.duration, 6),

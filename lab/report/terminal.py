@@ -131,6 +131,7 @@ def _failure(judgement: Judgement, result: CheckResult, console: Console) -> Non
     lines = {
         "expected": cut(result.expected, ANSWER),
         "seen": cut(result.seen, ANSWER),
+        "blamed": result.blamed,
         "reason": tail(result.reason, ANSWER),
         "listed": cut(result.known_reason, ANSWER),
     }

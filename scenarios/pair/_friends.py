@@ -18,7 +18,7 @@ def befriend(pair: Pair) -> None:
         asks.client.tap.send_as_client(f"<presence to='{agrees.bare_jid}' type='subscribe'/>")
         agrees.gets(_presence("subscribe", asks), "the subscription request")
         agrees.client.tap.send_as_client(f"<presence to='{asks.bare_jid}' type='subscribed'/>")
-        asks.gets(_presence("subscribed", agrees), "the approval")
+        # The approval itself is only for those who asked for the roster (§3.1.6).
         asks.gets(_presence(None, agrees), "the contact's presence")
 
 

@@ -5,6 +5,7 @@ The variable FAKE_AGENT names the way.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -40,7 +41,8 @@ def connect(number: int) -> None:
         return
     session.send("<presence/>")
     STATE["session"], STATE["asked"] = session, False
-    threading.Thread(target=listen, args=(session,), daemon=True).start()
+    STATE["listener"] = threading.Thread(target=listen, args=(session,), daemon=True)
+    STATE["listener"].start()
     tell("online", jid=session.jid)
     tell("done", id=number, jid="somebody@else" if WRONG == "wrong-jid" else session.jid)
 
@@ -56,6 +58,15 @@ def listen(session: Session) -> None:
             session.transport.close()
 
 
+def leave(session: Session) -> None:
+    """Close the stream, and the socket only once nobody reads it: its number may be another one's next."""
+    STATE["asked"] = True
+    with contextlib.suppress(LabError):  # it may be gone
+        session.send("</stream:stream>")
+    STATE["listener"].join(30.0)
+    session.transport.close()
+
+
 def heard(session: Session, stanza: Any) -> None:
     any(feature.heard(session, stanza) for feature in FEATURES)
 
@@ -69,8 +80,7 @@ def carry_out(command: str, number: int, line: dict[str, Any]) -> None:
         session.send(f"<message to='{line['to']}' type='chat' id='m{number}'><body>{body}</body></message>")
         tell("done", id=number, sent=f"m{number}")
     elif command == "disconnect" and session is not None:
-        STATE["asked"] = True
-        session.close()
+        leave(session)
         tell("done", id=number)
     elif session is not None and (does := next((f.DOES[command] for f in FEATURES if command in f.DOES), None)):
         tell("done", id=number, **does(session, line))
@@ -106,8 +116,7 @@ def main() -> None:
             carry_out(command, number, line)
     session = STATE.get("session")
     if session is not None and not STATE["asked"]:
-        STATE["asked"] = True
-        session.close()
+        leave(session)
     if WRONG == "never-ends":
         threading.Event().wait()
 
