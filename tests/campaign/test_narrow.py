@@ -127,13 +127,13 @@ def probed(misbehaviour: str, *, frugal: bool, times: int) -> tuple[list[list[st
     """The rules that a ping shows broken, each time; and how many resources were bound for it."""
     server = FakeServer(misbehaviour)
     with server as cell:
-        accounts = Accounts(cell)
+        accounts, before = Accounts(cell), len(server.router.passwords)
         with Outside(cell.process, None, None, ()) as outside:
             prober = Prober(Casting(cell, accounts, Comeback(fruitless=2)), cell.patience, outside, frugal=frugal)
             trials = [prober.probe(templates(1)) for _ in range(times)]
             prober.close()
         accounts.close()
-        made = len(server.router.passwords)
+        made = len(server.router.passwords) - before
     assert all(trial.log for trial in trials[:1])
     return [[symptom.rule for symptom in trial.symptoms] for trial in trials], made
 

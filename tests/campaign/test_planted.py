@@ -85,7 +85,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def outcome(folder: Path) -> Outcome:
-    bounds = Bounds(seconds=240.0, shrink=10.0, findings=len(FAULTS) + 1)
+    bounds = Bounds(seconds=1800.0, shrink=60.0, findings=len(FAULTS) + 1)
     return campaign("planted-faults", PROVIDERS, bounds, folder, patience=0.7)
 
 
