@@ -60,7 +60,7 @@ final class Listeners extends AbstractRosterListener implements ConnectionListen
     }
 
     private void tell(Message message, String carbon) {
-        if (message.getBody() == null) {
+        if (message.getBody() == null || message.getType() == Message.Type.error) {
             return;
         }
         MessageCorrectExtension corrects = MessageCorrectExtension.from(message);

@@ -52,13 +52,12 @@ final class Teller {
         }
     }
 
-    /** What an exception says, with its causes. */
+    /** What an exception says, with its causes, as far as it does not repeat them. */
     static String words(Throwable error) {
-        StringBuilder words = new StringBuilder();
-        for (Throwable one = error; one != null; one = one.getCause()) {
-            words.append(words.length() == 0 ? "" : "; because of ").append(one.getClass().getSimpleName());
-            if (one.getMessage() != null) {
-                words.append(": ").append(one.getMessage());
+        StringBuilder words = new StringBuilder(error.toString());
+        for (Throwable one = error.getCause(); one != null; one = one.getCause()) {
+            if (one.getMessage() == null || words.indexOf(one.getMessage()) < 0) {
+                words.append("; because of ").append(one);
             }
         }
         return words.toString();
