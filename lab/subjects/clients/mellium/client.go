@@ -56,7 +56,7 @@ func newClient(out *teller) *client {
 }
 
 func (c *client) connect() (results, error) {
-	if c.session != nil {
+	if c.connected() {
 		return nil, errors.New("connected already")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), connectTime)
@@ -86,6 +86,18 @@ func (c *client) connect() (results, error) {
 	case <-time.After(ownPresenceTime):
 	}
 	return results{"jid": c.me.String()}, nil
+}
+
+func (c *client) connected() bool {
+	if c.session == nil {
+		return false
+	}
+	select {
+	case <-c.ended:
+		return false
+	default:
+		return true
+	}
 }
 
 // negotiate logs in as the environment says.
@@ -176,27 +188,26 @@ func (identity) ForIdentities(node string, f func(info.Identity) error) error {
 func (c *client) serve(session *xmpp.Session, handler xmpp.Handler, ended chan struct{}) {
 	err := session.Serve(handler)
 	_ = session.Conn().Close() // it may be gone already
-	if !c.isLeaving() {
+	left := c.isLeaving()
+	close(ended) // before it is told: the answer may be the next connect
+	if !left {
 		reason := "the stream was closed"
 		if err != nil {
 			reason = err.Error()
 		}
 		c.out.tell("offline", results{"reason": reason})
 	}
-	close(ended)
 }
 
 // logOut closes the stream, and then the connection.
 func (c *client) logOut() error {
-	if c.session == nil {
+	if !c.connected() {
 		return nil
 	}
-	session, ended := c.session, c.ended
-	c.session = nil
 	c.setLeaving(true)
-	err := session.SetCloseDeadline(time.Now().Add(closeTime))
-	err = errors.Join(err, session.Close())
-	<-ended
+	err := c.session.SetCloseDeadline(time.Now().Add(closeTime))
+	err = errors.Join(err, c.session.Close())
+	<-c.ended
 	return err
 }
 

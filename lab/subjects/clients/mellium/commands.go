@@ -62,7 +62,7 @@ func carryOut(c *client, given command) (results, error) {
 	if given.name == "connect" {
 		return c.connect()
 	}
-	if c.session == nil {
+	if !c.connected() {
 		return nil, errors.New("not connected")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), replyTime)

@@ -35,6 +35,8 @@ func (c *client) shown(_ stanza.Message, r xmlstream.TokenReadEncoder) error {
 	return nil
 }
 
+// copied shows a copy of one of the own account's messages. Neither the library nor its documentation asks whom it came
+// from, and so nobody does.
 func (c *client) copied(_ stanza.Message, sent bool, inner xml.TokenReader) error {
 	decoder := xml.NewTokenDecoder(inner)
 	for {
