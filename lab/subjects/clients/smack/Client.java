@@ -224,6 +224,10 @@ final class Client {
     }
 
     private JsonArray archive(Arguments given) throws Exception {
+        MamManager archive = MamManager.getInstanceFor(connection);
+        if (!archive.isSupported()) { // its documentation has one ask first
+            throw new IllegalStateException("the server has no archive");
+        }
         MamManager.MamQueryArgs.Builder asked = MamManager.MamQueryArgs.builder()
                 .setResultPageSize(given.number("max", PAGE))
                 .queryLastPage();
@@ -231,8 +235,7 @@ final class Client {
             asked.limitResultsToJid(JidCreate.from(given.text("with")));
         }
         JsonArray messages = new JsonArray();
-        for (Forwarded<Message> found : MamManager.getInstanceFor(connection).queryArchive(asked.build()).getPage()
-                .getForwarded()) {
+        for (Forwarded<Message> found : archive.queryArchive(asked.build()).getPage().getForwarded()) {
             Message message = found.getForwardedStanza();
             if (message.getBody() != null) {
                 messages.add(Teller.object(
