@@ -1,0 +1,6 @@
+/** The client cannot do that. */
+final class Unsupported extends Exception {
+    Unsupported(String reason) {
+        super(reason);
+    }
+}
