@@ -139,7 +139,7 @@ def _build(
         tag=recipe.tag,
         # The mirror may be on this machine's loopback; the finished container has no way out.
         network_mode="host",
-        buildargs={"BASE": base, **dict(recipe.arguments), **_proxies()},
+        buildargs={"BASE": base, **dict(recipe.arguments), **_proxies(), **_registries()},
         labels={CONTENT_LABEL: content},
         rm=True,
         forcerm=True,
@@ -170,7 +170,7 @@ def _build(
 def _extra_ca() -> bytes:
     """The CA that builds trust besides Debian's: the file `LAB_EXTRA_CA` names; empty where it names none.
 
-    A Dockerfile that uses pip or npm copies `lab-extra-ca.crt` to /usr/local/share/ca-certificates/.
+    A Dockerfile that uses pip, npm, Maven or Go copies `lab-extra-ca.crt` to /usr/local/share/ca-certificates/.
     """
     named = os.environ.get("LAB_EXTRA_CA")
     if not named:
@@ -185,7 +185,23 @@ def _extra_ca() -> bytes:
 
 def _proxies() -> dict[str, str]:
     """The machine's HTTP proxies. The engine knows these build arguments and keeps them out of the image."""
-    names = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+    return _set("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+
+
+def _registries() -> dict[str, str]:
+    """Where this machine gets packages, if not where everybody does: an image is the same, wherever they came from.
+
+    A Dockerfile declares with ARG those that it needs, in a stage that is thrown away: the engine writes into an
+    image which arguments its own stage was built with.
+    """
+    return _set(
+        *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "NPM_CONFIG_REGISTRY", "MAVEN_MIRROR"),
+        *("GOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE"),
+    )
+
+
+def _set(*names: str) -> dict[str, str]:
+    """Those of these environment variables that are set, and not empty."""
     return {name: os.environ[name] for name in names if os.environ.get(name)}
 
 

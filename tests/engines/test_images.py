@@ -98,6 +98,21 @@ def test_an_extra_ca_is_handed_to_the_build(
         subject_image(client, recipe, Remembered())
 
 
+def test_a_mirror_is_handed_to_the_build_and_no_part_of_the_image(
+    client: docker.DockerClient, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (recipe.folder / "Dockerfile").write_text(
+        "ARG BASE\nFROM ${BASE} AS made\nARG PIP_INDEX_URL\nRUN echo from ${PIP_INDEX_URL} > /from\n"
+        "FROM ${BASE}\nCOPY --from=made /from /from\n"
+    )
+    monkeypatch.setenv("PIP_INDEX_URL", "https://mirror.test/simple")
+    image = subject_image(client, recipe, Remembered())
+    assert read(client, image, "/from").strip() == "from https://mirror.test/simple"
+    assert "mirror.test" not in str(client.images.get(image).history())
+    monkeypatch.setenv("PIP_INDEX_URL", "https://another.test/simple")
+    assert subject_image(client, recipe, Remembered()) == image
+
+
 def test_a_base_is_made_once(client: docker.DockerClient) -> None:
     image = base_image(client, "trixie", Remembered())
     progress = Remembered()
