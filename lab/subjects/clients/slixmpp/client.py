@@ -19,6 +19,8 @@ PLUGINS = (
     *("xep_0030", "xep_0045", "xep_0059", "xep_0060", "xep_0085", "xep_0092", "xep_0115", "xep_0163", "xep_0172"),
     *("xep_0184", "xep_0198", "xep_0199", "xep_0202", "xep_0203", "xep_0280", "xep_0308", "xep_0313"),
 )
+TYPES = {"chat", "normal", "groupchat", "headline"}
+SUBSCRIPTIONS = {"none", "to", "from", "both", "remove"}
 ARCHIVED = 20  # messages, where the lab says no number
 CLOSING = 1.0  # seconds for the server to close its stream, at the end
 
@@ -118,7 +120,7 @@ class Client:
     def _connection_failed(self, reason: object) -> None:
         # It would try again and again; that is for the lab to say.
         self.xmpp.cancel_connection_attempt()
-        self._failed(str(reason))
+        self._failed(str(reason) or repr(reason))
 
     def _ssl_invalid_chain(self, error: ssl.SSLError) -> None:
         self._reason = str(error)
@@ -187,7 +189,9 @@ class Client:
             tell("message", **self._shown(copied), carbon=which)
 
     def _shown(self, message: Message) -> dict[str, Any]:
-        shown = {"from": str(message["from"]), "body": message["body"], "type": message["type"]}
+        shown = {**_from(message), "body": message["body"]}
+        if message["type"] in TYPES:
+            shown["type"] = message["type"]
         if message["to"].bare:
             shown["to"] = str(message["to"])
         if message["id"]:
@@ -276,8 +280,7 @@ class Client:
         await self.xmpp["xep_0172"].publish_nick(nick)
 
     def _nick(self, message: Message) -> None:
-        for item in message["pubsub_event"]["items"]:
-            tell("nick", **_from(message), nick=item["user_nick"]["nick"])
+        tell("nick", **_from(message), nick=message["pubsub_event"]["items"]["item"]["nick"]["nick"])
 
     # --- rooms
 
@@ -295,8 +298,12 @@ def _from(stanza: Message | Presence) -> dict[str, str]:
 
 
 def _contact(jid: str, item: Any) -> dict[str, str]:
-    named = {"name": item["name"]} if item["name"] else {}
-    return {"jid": jid, **named, "subscription": item["subscription"] or "none"}
+    contact = {"jid": jid}
+    if item["name"]:
+        contact["name"] = item["name"]
+    if (subscription := item["subscription"] or "none") in SUBSCRIPTIONS:
+        contact["subscription"] = subscription
+    return contact
 
 
 def _archived(result: Message) -> dict[str, Any]:
