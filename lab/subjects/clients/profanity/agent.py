@@ -579,10 +579,15 @@ class Profanity(TerminalAgent):
             def inside() -> bool:
                 if failed := next((line for line in self._shown[since:] if "Error joining room" in line), ""):
                     raise Failed(failed)
-                return any(fact["hook"] == "occupant" and fact["own"] and bare(fact["jid"]) == room for fact in self._facts[facts:])
+                return "110" in codes()
+
+            def codes() -> list[str]:
+                own = (fact for fact in self._facts[facts:] if fact["hook"] == "occupant")
+                return [code for fact in own if bare(fact["jid"]) == room for code in fact["codes"]]
 
             self.until(inside, "that profanity is in the room", ANSWER_WITHIN)
-            self._do("/win 1")  # it showed the room's window as it came in
+            # A new room is locked, and profanity asks its user whether to take it as it is.
+            self._do(*([f"/win {room}", "/room accept"] if "201" in codes() else []), "/win 1")
         except Failed:
             del self._rooms[room]
             raise

@@ -98,7 +98,7 @@ def prof_on_presence_stanza_receive(stanza):
             available=presence.get("type") is None,
             show=presence.findtext("{*}show"),
             status=presence.findtext("{*}status"),
-            own=any(status.get("code") == "110" for status in presence.iter("{http://jabber.org/protocol/muc#user}status")),
+            codes=[status.get("code") for status in presence.iter("{http://jabber.org/protocol/muc#user}status")],
         )
     return True
 
