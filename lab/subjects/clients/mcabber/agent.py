@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -26,6 +27,9 @@ SHOW = {"f": "chat", "d": "dnd", "n": "xa", "a": "away"}
 STATE = {"1": "composing", "2": "active", "4": "paused", "8": "inactive", "16": "gone"}
 """ROSTER_EVENT_… of mcabber's roster -> chat state."""
 GAVE_UP = re.compile(r"There was an error while connecting|Authentication failed|Failed to |\*\* Error|Disconnected\.$")
+REFUSED = re.compile(r"Certificate |No certificate found!|SSL error")
+"""What mcabber says of a certificate. In STARTTLS it says no more then, and stays as it is, for ever."""
+AT_START = re.compile(r"New trace log started|-+$|Loaded |FIFO initialized")
 WENT_OFFLINE = re.compile(r"Your status has been set: \[[^_]>_\]")
 CAME_ONLINE = re.compile(r"Your status has been set: \[_>[^_]\]")
 ASKS = re.compile(r"<(.+)> wants to subscribe to your presence updates$")
@@ -88,7 +92,7 @@ class Mcabber(TerminalAgent):
         options = {
             "jid": env["XMPP_JID"],
             "password": env["XMPP_PASSWORD"],
-            "server": env["XMPP_HOST"],
+            **({} if direct and _found_at(env["XMPP_HOST"], env["XMPP_JID"]) else {"server": env["XMPP_HOST"]}),
             "port": env["XMPP_PORT"],
             "ssl": int(direct),
             "tls": int(not direct),
@@ -368,7 +372,7 @@ class Mcabber(TerminalAgent):
             # Its presence is sent; the roster comes after it, unless the server has none.
             if "online" in self._marks or any(CAME_ONLINE.search(line) for line in self._log_lines[before:]):
                 return "online"
-            if any(GAVE_UP.search(line) for line in self._log_lines[before:]):
+            if any(GAVE_UP.search(line) or REFUSED.match(line) for line in self._log_lines[before:]):
                 return "gave up"
             return "" if self.program and self.program.running() else "ended"
 
@@ -376,10 +380,11 @@ class Mcabber(TerminalAgent):
             how = self.until(outcome, "that mcabber has connected")
         except Failed as why:
             self._stop()
-            raise Failed("; ".join([str(why), *self._log_lines[before:]])) from None
+            said = [line for line in self._log_lines[before:] if not AT_START.match(line)]
+            raise Failed("; ".join([str(why), *said])) from None
         if how != "online":
             self._read_log()
-            reason = "; ".join(self._log_lines[before:])
+            reason = "; ".join(line for line in self._log_lines[before:] if not AT_START.match(line))
             self._stop()
             raise Failed(reason or f"mcabber {how}")
         self.online = True
@@ -562,6 +567,13 @@ class Mcabber(TerminalAgent):
             raise Failed("not connected")
         if re.search(r"[\x00-\x1f]", jid):
             raise Failed("no JID that could be typed")
+
+
+def _found_at(host: str, jid: str) -> bool:
+    """Whether the JID's domain leads there by itself: in direct TLS, mcabber holds the certificate against `server`."""
+    with contextlib.suppress(OSError):
+        return socket.gethostbyname(bare(jid).rpartition("@")[2]) == host
+    return False
 
 
 def _contact(line: dict[str, str]) -> dict[str, str]:

@@ -403,12 +403,14 @@ class Profanity(TerminalAgent):
         except Failed as why:
             how = str(why)
         if how != "online":
-            reason = "; ".join(line.strip(" -") for line in self._shown[since:])
+            lines = [line.strip() for line in self._shown[since:]]
+            start = next((n for n, line in enumerate(lines) if line.startswith("Connecting with account")), 0)
+            reason = "; ".join(lines[start:])
             self._stop()
             raise Failed(reason or how)
         self.online = True
         with contextlib.suppress(Failed):
-            self._await(lambda fact: fact["hook"] == "connect", "the roster", facts, ROSTER_WITHIN)
+            self._await(lambda fact: fact["hook"] in ("connect", "no-roster"), "the roster", facts, ROSTER_WITHIN)
         found = re.search(r"jid: (\S+@\S+/\S+)|<jid>([^<]+)</jid>", said + self._new_log())
         connected = [fact["jid"] for fact in self._facts[facts:] if fact["hook"] == "connect"]
         self._jid = connected[-1] if connected else (found[1] or found[2]) if found else ""

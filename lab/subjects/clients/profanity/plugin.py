@@ -107,6 +107,8 @@ def prof_on_iq_stanza_receive(stanza):
     iq = _parsed(stanza)
     if iq is not None and iq.find("{jabber:iq:roster}query") is not None:
         _say(hook="roster")
+    elif iq is not None and iq.get("id") == "roster" and iq.get("type") == "error":
+        _say(hook="no-roster")  # profanity does nothing then, and sends no presence either
     return True
 
 
