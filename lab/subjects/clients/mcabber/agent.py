@@ -26,7 +26,9 @@ STATUS = {None: "online", "chat": "free", "dnd": "dnd", "xa": "notavail", "away"
 SHOW = {"f": "chat", "d": "dnd", "n": "xa", "a": "away"}
 STATE = {"1": "composing", "2": "active", "4": "paused", "8": "inactive", "16": "gone"}
 """ROSTER_EVENT_… of mcabber's roster -> chat state."""
-GAVE_UP = re.compile(r"There was an error while connecting|Authentication failed|Failed to |\*\* Error|Disconnected\.$")
+GAVE_UP = re.compile(
+    r"There was an error while connecting|Authentication failed|Failed to |\*\* Error|Disconnected\.$"
+)
 REFUSED = re.compile(r"Certificate |No certificate found!|SSL error")
 """What mcabber says of a certificate. In STARTTLS it says no more then, and stays as it is, for ever."""
 AT_START = re.compile(r"New trace log started|-+$|Loaded |FIFO initialized")
@@ -550,7 +552,9 @@ class Mcabber(TerminalAgent):
             return said[-1] if said else ""
 
         try:  # mcabber asks the server what it can do as it connects: the answer may be on its way
-            self.until(lambda: not state().endswith("not available."), "that the server offers carbons", 3.0, slowly=True)
+            self.until(
+                lambda: not state().endswith("not available."), "that the server offers carbons", 3.0, slowly=True
+            )
         except Failed:
             raise Failed(state()) from None
         if not state().endswith("Carbons enabled."):

@@ -336,7 +336,10 @@ class Profanity(TerminalAgent):
 
     def _archived(self, fact: Facts) -> bool:
         for file in (self.home / "data" / "profanity" / "database").glob("*/chatlog.db"):
-            with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as db:
+            with (
+                contextlib.suppress(sqlite3.Error),
+                contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as db,
+            ):
                 found = db.execute(
                     "SELECT 1 FROM ChatLogs WHERE message = ? AND to_jid = ? AND stanza_id IS ? LIMIT 1",
                     (fact["body"], bare(fact["to"]), fact["id"]),
@@ -399,7 +402,9 @@ class Profanity(TerminalAgent):
             how = self.until(outcome, "that profanity has connected")
             if how == "bad certificate":
                 self._type("/tls deny")
-                self.until(lambda: any("Login failed." in line for line in self._shown[since:]), "that it gave up", 5.0)
+                self.until(
+                    lambda: any("Login failed." in line for line in self._shown[since:]), "that it gave up", 5.0
+                )
         except Failed as why:
             how = str(why)
         if how != "online":
@@ -439,7 +444,7 @@ class Profanity(TerminalAgent):
             self._in_room(to)
             lines = (f"/win {to}", body)
         else:
-            lines = (f'/receipts request {"on" if receipt else "off"}', "/win 1", f'/msg "{to}" {body}')
+            lines = (f"/receipts request {'on' if receipt else 'off'}", "/win 1", f'/msg "{to}" {body}')
         return self._sends(lines, to)
 
     def correct_message(self, to: str, body: str, sent: str | None = None, type: str = "chat") -> Facts:
@@ -471,7 +476,9 @@ class Profanity(TerminalAgent):
         since = len(self._facts)
 
         def told(seconds: float) -> None:
-            self._await(lambda fact: fact["hook"] == "sent" and fact["state"] == state, f"the state {state!r}", since, seconds)
+            self._await(
+                lambda fact: fact["hook"] == "sent" and fact["state"] == state, f"the state {state!r}", since, seconds
+            )
 
         if state == "gone":
             self._do(f"/close {to}")
@@ -597,7 +604,9 @@ class Profanity(TerminalAgent):
     def leave_room(self, room: str) -> None:
         self._in_room(room)
         since = self._do(f"/close {room}")
-        self._await(lambda fact: fact["hook"] == "presence-sent" and fact["type"] == "unavailable", "that it left", since)
+        self._await(
+            lambda fact: fact["hook"] == "presence-sent" and fact["type"] == "unavailable", "that it left", since
+        )
         self._rooms.pop(room, None)
 
     def enable_carbons(self) -> None:

@@ -115,9 +115,19 @@ def prof_on_iq_stanza_receive(stanza):
 def prof_on_message_stanza_send(stanza):
     message = _parsed(stanza)
     if message is not None:
-        state = [child.tag.rpartition("}")[2] for child in message if child.tag.startswith("{http://jabber.org/protocol/chatstates}")]
-        _say(hook="sent", to=message.get("to"), id=message.get("id"), state=state[0] if state else None,
-             body=message.findtext("{*}body"), asks=message.find("{urn:xmpp:receipts}request") is not None)
+        state = [
+            child.tag.rpartition("}")[2]
+            for child in message
+            if child.tag.startswith("{http://jabber.org/protocol/chatstates}")
+        ]
+        _say(
+            hook="sent",
+            to=message.get("to"),
+            id=message.get("id"),
+            state=state[0] if state else None,
+            body=message.findtext("{*}body"),
+            asks=message.find("{urn:xmpp:receipts}request") is not None,
+        )
 
 
 def prof_on_presence_stanza_send(stanza):
