@@ -1,0 +1,1 @@
+../profanity/terminal.py
