@@ -10,7 +10,7 @@ import signal
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -50,6 +50,11 @@ class DockerEngine:
         state = engine_state()
         return None if state.reachable else f"no engine answers at {state.endpoint} ({state.problem})"
 
+    def prepare(self, subject: Subject, progress: Progress) -> None:
+        """Make the image of `subject` where there is none of just its content."""
+        with engine_errors(), closing(connect()) as client:
+            subject_image(client, _recipe(subject), progress)
+
     @contextmanager
     def start(
         self, subject: Subject, *, domain: str, run_dir: Path, progress: Progress, restarts: int = RESTARTS
@@ -58,7 +63,7 @@ class DockerEngine:
         facts = subject.container
         if facts is None:
             raise UsageError(f"{subject.name} has no [container] in its subject.toml")
-        recipe = Recipe(subject.name, subject.version, subject.folder, str(subject.options["base"]))
+        recipe = _recipe(subject)
         with ExitStack() as stack:
             stack.enter_context(ended_by_signals())
             stack.enter_context(engine_errors())
@@ -103,6 +108,10 @@ class DockerEngine:
 
 
 ENGINE = DockerEngine()
+
+
+def _recipe(subject: Subject) -> Recipe:
+    return Recipe(subject.name, subject.version, subject.folder, str(subject.options["base"]))
 
 
 def alive(process: Process) -> str | None:
