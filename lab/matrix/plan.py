@@ -20,7 +20,7 @@ from lab.errors import UsageError
 from lab.subjects import Client, Subject
 from lab.verdict import Role
 
-STANZALAB = (str(Path(sys.executable).with_name("stanzalab")),)  # the command of this very lab
+STANZALAB: tuple[str, ...] = (str(Path(sys.executable).with_name("stanzalab")),)  # the command of this very lab
 PARTNER = "slixmpp"  # in pairs that nobody chose: a library, so it does whatever the other side has to be asked for
 NONE = "none"  # on the command line: no clients, no pairs
 LOCAL_MEMORY = 256 * 2**20  # bytes, of a subject that no container bounds: pyjabber takes a fifth of it
