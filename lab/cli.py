@@ -69,7 +69,8 @@ def _root(
         raise typer.Exit
 
 
-for command in (run, attach, fuzz, replay, compare, diff, baseline, matrix, merge):  # in the order in which --help lists them
+# In the order in which --help lists them.
+for command in (run, attach, fuzz, replay, compare, diff, baseline, matrix, merge):
     app.command()(command)
 
 

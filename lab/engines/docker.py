@@ -53,7 +53,7 @@ class DockerEngine:
     def prepare(self, subject: Subject, progress: Progress) -> None:
         """Make the image of `subject` where there is none of just its content."""
         with engine_errors(), closing(connect()) as client:
-            subject_image(client, _recipe(subject), progress)
+            _image(client, subject, progress)
 
     @contextmanager
     def start(
@@ -63,17 +63,13 @@ class DockerEngine:
         facts = subject.container
         if facts is None:
             raise UsageError(f"{subject.name} has no [container] in its subject.toml")
-        recipe = _recipe(subject)
         with ExitStack() as stack:
             stack.enter_context(ended_by_signals())
             stack.enter_context(engine_errors())
             client = connect()
             stack.callback(client.close)
             owners.sweep(client, progress)
-            if subject.image:
-                image = given_image(client, subject.image, progress)
-            else:
-                image = subject_image(client, recipe, progress)
+            image = _image(client, subject, progress)
             certificates = cells.certify(subject, domain, run_dir)
             files = _files(subject, facts, domain, certificates.server.folder)
             log = ServerLog(run_dir)
@@ -99,7 +95,7 @@ class DockerEngine:
                 process=Process("docker", server.id),
                 log=log,
                 package=server.package(),
-                image=subject.image or recipe.tag,
+                image=subject.image or _recipe(subject).tag,
                 digest=image,
                 account_command=server.account_command(),
             )
@@ -112,6 +108,13 @@ ENGINE = DockerEngine()
 
 def _recipe(subject: Subject) -> Recipe:
     return Recipe(subject.name, subject.version, subject.folder, str(subject.options["base"]))
+
+
+def _image(client: docker.DockerClient, subject: Subject, progress: Progress) -> str:
+    """The id of the image that `subject` runs in: the one that somebody gave, or our own, built where it must be."""
+    if subject.image:
+        return given_image(client, subject.image, progress)
+    return subject_image(client, _recipe(subject), progress)
 
 
 def alive(process: Process) -> str | None:

@@ -1,4 +1,4 @@
-"""`stanzalab matrix` and `stanzalab merge` as a person types them, over the fake lab; and really, over two servers."""
+"""`stanzalab matrix` and `stanzalab merge` as a person types them: over the fake lab, and over two real servers."""
 
 from __future__ import annotations
 
