@@ -124,8 +124,7 @@ def matrix(
     if provide_engine:
         _provide_engine(cells, verbose=verbose)
     place = before.folder if before else out_folder or new_folder("matrix", recorded=False)
-    old = ledger.newest(_runs(), but=place)
-    known = asked.durations or (ledger.durations(ledger.read(old)) if old else {})
+    known = asked.durations or _timed(place)
     wanted = course.Plan(
         folder=place,
         asked=asked,
@@ -199,7 +198,7 @@ def _cells(asked: Asked) -> tuple[tuple[Cell, ...], tuple[str, ...]]:
     Raises UsageError where nothing is left.
     """
     from lab import catalogue  # noqa: PLC0415
-    from lab.matrix import plan, shards  # noqa: PLC0415
+    from lab.matrix import plan, shards, view  # noqa: PLC0415
 
     clients = plan.clients_of(asked.clients)
     cells = plan.planned(plan.servers_of(asked.servers), clients, plan.pairs_of(asked.pairs, clients))
@@ -220,7 +219,7 @@ def _cells(asked: Asked) -> tuple[tuple[Cell, ...], tuple[str, ...]]:
     if not kept:
         raise next(iter(refused.values()))
     notes = tuple(
-        f"{sum(cell.role == role for cell in cells)} cells are left out: {error.message}"
+        f"{view.counted(sum(cell.role == role for cell in cells), 'cell')} left out: {error.message}"
         for role, error in refused.items()
     )
     if asked.shard:
@@ -228,6 +227,17 @@ def _cells(asked: Asked) -> tuple[tuple[Cell, ...], tuple[str, ...]]:
         if not kept:
             raise UsageError(f"the share {asked.shard} has no cell", cause=f"there are {len(cells)} in all")
     return kept, notes
+
+
+def _timed(place: Path) -> dict[str, float]:
+    """How long cells took in the newest matrix but `place`; nothing where that cannot be told: it is but an order."""
+    from lab.matrix import ledger  # noqa: PLC0415
+
+    old = ledger.newest(_runs(), but=place)
+    try:
+        return ledger.durations(ledger.read(old)) if old else {}
+    except UsageError:
+        return {}
 
 
 def _provide_engine(cells: Sequence[Cell], *, verbose: bool) -> None:

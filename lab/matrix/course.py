@@ -310,7 +310,11 @@ def _entry(cell: Cell, plan: Plan, before: Entry | None) -> Entry:
             )
             attempts = (*attempts[:-1], ended)
         return replace(before, cell=cell, state=state, attempts=attempts, record=_place(cell), reason="")
-    return Entry(cell, words=words, attempts=before.attempts, record=before.record)
+    cut_short = tuple(
+        replace(tried, state=State.INTERRUPTED, process=None) if tried.state is State.RUNNING else tried
+        for tried in before.attempts
+    )
+    return Entry(cell, words=words, attempts=cut_short, record=before.record)
 
 
 def _same(kept: Record, cell: Cell) -> bool:

@@ -223,7 +223,11 @@ def read(folder: Path) -> Ledger:
             f"{folder} is no matrix folder", cause=str(error), hint="docs/matrix.md says what one is"
         ) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{path} is damaged", cause=f"{type(error).__name__}: {error}") from error
+        raise UsageError(
+            f"{path} is damaged",
+            cause=f"{type(error).__name__}: {error}",
+            hint=f"its records are not: `stanzalab merge {folder}` makes a new matrix of them",
+        ) from error
 
 
 def by_name(entries: Iterable[Entry]) -> dict[str, Entry]:

@@ -54,7 +54,7 @@ class MatrixDisplay:
         self._entries = tuple(entries)
         before = sum(entry.state.result for entry in entries)
         if before:
-            self._say(f"{before} of {_counted(len(entries), 'cell')} are done already, and are not run again")
+            self._say(f"{before} of {counted(len(entries), 'cell')} are done already, and are not run again")
         if self._live:
             self._live.start()
 
@@ -95,7 +95,9 @@ class MatrixDisplay:
         if self._live:
             now = time.monotonic()
             seconds = {name: now - began for name, began in self._began.items()}
-            drawn = table(self._entries, self._counts, seconds)
+            # Those that run stand first: a table that is longer than the terminal is cut at its end.
+            entries = sorted(self._entries, key=lambda entry: entry.state is not State.RUNNING)
+            drawn = table(entries, self._counts, seconds)
             foot = Text(plain(self._step) or totals(self._entries), style="bold")
             self._live.update(Group(drawn, foot), refresh=True)
 
@@ -165,7 +167,7 @@ def totals(entries: Sequence[Entry]) -> str:
     """How many cells came to what."""
     found = Counter(entry.state for entry in entries)
     parts = [f"{found[state]} {state}" for state in State if found[state]]
-    return f"{_counted(len(entries), 'cell')}: {', '.join(parts)}"
+    return f"{counted(len(entries), 'cell')}: {', '.join(parts)}"
 
 
 def _try(entry: Entry) -> str:
@@ -178,5 +180,6 @@ def _try(entry: Entry) -> str:
     return f" ({number}{ending} try)"
 
 
-def _counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """`1 cell`, `2 cells`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -20,7 +20,7 @@ from lab.engines.owners import OWNER_LABEL
 from lab.matrix import attempt
 from lab.matrix.attempt import Brake, End
 from tests.matrix.conftest import BOUND, until
-from tests.matrix.subjects import ROOT, server
+from tests.matrix.subjects import ROOT, client, server
 
 STANZALAB = str(Path(sys.executable).with_name("stanzalab"))
 DRIVEN = (sys.executable, "-m", "tests.matrix.drive")  # the same, with the fake lab in the cells
@@ -140,6 +140,55 @@ def test_a_second_ctrl_c_kills(tmp_path: Path, runs: Path, calls: Path) -> None:
     (folder,) = runs.iterdir()
     (entry,) = json.loads((folder / "matrix.json").read_text())["cells"]
     assert entry["state"] == "interrupted"
+
+
+def test_a_matrix_that_was_killed_is_gone_on_with_and_its_cells_are_ended(
+    tmp_path: Path, runs: Path, calls: Path
+) -> None:
+    process = started(*DRIVEN, "matrix", *named(tmp_path, "waits"), *QUICK)
+    try:
+        until(lambda: list(calls.glob("waits*")))
+        (orphan,) = psutil.Process(process.pid).children()
+    finally:
+        process.kill()
+        process.communicate(timeout=BOUND)
+    assert orphan.is_running()
+    (folder,) = runs.iterdir()
+    resumed = started(*DRIVEN, "matrix", "--resume", "--json")
+    try:
+        until(lambda: len(list(calls.glob("waits*"))) == 2)
+        assert not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE
+        (calls / "go").touch()
+        said, errors = resumed.communicate(timeout=BOUND)
+    finally:
+        resumed.kill()
+    assert resumed.returncode == 0, errors
+    (cell,) = json.loads(said)["cells"]
+    tries = [(tried["number"], tried["state"], tried["process"]) for tried in cell["attempts"]]
+    assert tries == [(1, "interrupted", None), (2, "as expected", None)]
+    assert record.read(folder / "cells/waits-1/attempt-1.ndjson").results
+
+
+@pytest.mark.usefixtures("runs")
+def test_a_damaged_matrix_of_before_holds_no_other_up(tmp_path: Path, runs: Path) -> None:
+    (runs / "old").mkdir(parents=True)
+    (runs / "old" / "matrix.json").write_text("{")
+    assert done(*DRIVEN, "matrix", *named(tmp_path, "behaves"), *QUICK).returncode == 0
+    resumed = done(STANZALAB, "matrix", "--resume", str(runs / "old"))
+    assert resumed.returncode == 2
+    assert "is damaged" in resumed.stderr
+    assert "stanzalab merge" in resumed.stderr
+
+
+@pytest.mark.usefixtures("runs")
+def test_roles_without_a_check_are_left_out_and_said(tmp_path: Path) -> None:
+    one = client(tmp_path, "one").spec
+    seen = done(*DRIVEN, "matrix", *named(tmp_path, "behaves"), "--clients", one, *QUICK[2:], "--json")
+    data = json.loads(seen.stdout)
+    assert [cell["name"] for cell in data["cells"]] == ["behaves-1"]
+    assert len(data["notes"]) == 1
+    assert data["notes"][0].startswith("1 cell left out: ")
+    assert data["notes"][0] in seen.stderr.replace("\n", " ")
 
 
 @pytest.mark.usefixtures("runs")
