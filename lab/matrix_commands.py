@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lab.matrix.ledger import Ledger
-    from lab.matrix.plan import Asked, Cell
+    from lab.matrix.plan import Asked, Cell, Selection
+    from lab.verdict import Role
 
 
 def matrix(
@@ -120,7 +122,7 @@ def matrix(
     )
     if before is not None:
         asked = before.asked.with_what_is_given(asked)
-    cells, notes = _cells(asked)
+    cells, selections, notes = _cells(asked)
     if provide_engine:
         _provide_engine(cells, verbose=verbose)
     place = before.folder if before else out_folder or new_folder("matrix", recorded=False)
@@ -129,6 +131,7 @@ def matrix(
         folder=place,
         asked=asked,
         cells=cells,
+        selections=selections,
         room=room(jobs),
         limit=seconds(limit, "--limit"),
         retries=retries,
@@ -192,41 +195,27 @@ def _before(folder: Path | None, *, resume: bool, out_folder: Path | None) -> Le
     return ledger.read(found)
 
 
-def _cells(asked: Asked) -> tuple[tuple[Cell, ...], tuple[str, ...]]:
-    """The cells of a matrix, or of a share of it, and what was left out: where nothing is selected for a role.
+def _cells(asked: Asked) -> tuple[tuple[Cell, ...], dict[Role, Selection], tuple[str, ...]]:
+    """The cells of a matrix, or of a share of it; what is run in those of each role; what was left out.
 
     Raises UsageError where nothing is left.
     """
-    from lab import catalogue  # noqa: PLC0415
-    from lab.matrix import plan, shards, view  # noqa: PLC0415
+    from lab.matrix import chosen, plan, shards, view  # noqa: PLC0415
 
     clients = plan.clients_of(asked.clients)
     cells = plan.planned(plan.servers_of(asked.servers), clients, plan.pairs_of(asked.pairs, clients))
-    chosen = asked.selection
-    refused: dict[str, UsageError] = {}
-    for role in dict.fromkeys(cell.role for cell in cells):
-        try:
-            catalogue.select(
-                role=role,
-                year=chosen.year or DEFAULT_YEAR,
-                rows=chosen.rows,
-                names=chosen.checks,
-                providers=chosen.providers,
-            )
-        except UsageError as error:
-            refused[role] = error
-    kept = tuple(cell for cell in cells if cell.role not in refused)
-    if not kept:
-        raise next(iter(refused.values()))
-    notes = tuple(
-        f"{view.counted(sum(cell.role == role for cell in cells), 'cell')} left out: {error.message}"
-        for role, error in refused.items()
+    selections, notes = chosen.chosen(asked.selection, (cell.role for cell in cells), default_year=DEFAULT_YEAR)
+    left_out = Counter(cell.role for cell in cells if cell.role not in selections)
+    notes += tuple(
+        f"{view.counted(number, f'{role} cell')} left out: nothing that is selected is a check of theirs"
+        for role, number in left_out.items()
     )
+    kept = tuple(cell for cell in cells if cell.role in selections)
     if asked.shard:
         kept = shards.share(kept, shards.Shard.of(asked.shard), asked.durations)
         if not kept:
             raise UsageError(f"the share {asked.shard} has no cell", cause=f"there are {len(cells)} in all")
-    return kept, notes
+    return kept, selections, notes
 
 
 def _timed(place: Path) -> dict[str, float]:

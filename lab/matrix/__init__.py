@@ -1,8 +1,9 @@
 """The matrix: which cells, in what order, on which machine. Each cell is a process of its own, and leaves a record.
 
-What stands where: `plan` the cells and the command line of one, `shards` order and shares, `ledger` the file
-`matrix.json`, `attempt` one process from start to end, `growth` a record that is being written, `room` how many at
-once, `ready` images, `course` the matrix from start to end, `merge` several matrices made one, `view` the table.
+What stands where: `plan` the cells and the command line of one, `chosen` what is run in it, `shards` order and
+shares, `ledger` the file `matrix.json`, `attempt` one process from start to end, `growth` a record that is being
+written, `room` how many at once, `ready` images, `course` the matrix from start to end, `merge` several matrices made
+one, `view` the table.
 
 A matrix folder (docs/matrix.md says it for people):
 

@@ -23,12 +23,13 @@ from lab.matrix import attempt, ledger
 from lab.matrix.attempt import Brake, End
 from lab.matrix.growth import Counts, Growth
 from lab.matrix.ledger import CELLS, Attempt, Entry, Ledger, State
-from lab.matrix.plan import Asked, Cell, Party, command
+from lab.matrix.plan import Asked, Cell, Party, Selection, command
 from lab.matrix.ready import make_ready
 from lab.matrix.room import Room
 from lab.matrix.shards import longest_first
 from lab.record import Record
 from lab.starting import INTERRUPTED, RECORD, now
+from lab.verdict import Role
 
 OUTPUT = "output.txt"
 KEPT = ("corpus", "server.log", OUTPUT)  # the last two only of a cell without a result
@@ -56,8 +57,13 @@ class Plan:
     limit: float
     grace: float = 60.0
     retries: int = 1
+    selections: Mapping[Role, Selection] = field(default_factory=dict)
+    """What is run in the cells of a role, where that is not all that was asked for."""
     durations: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def selection_of(self, cell: Cell) -> Selection:
+        return self.selections.get(cell.role, self.asked.selection)
 
 
 @dataclass(frozen=True)
@@ -168,7 +174,7 @@ class _Course:
         trying = Attempt(len(entry.attempts) + 1, State.RUNNING, started=now(), record=_place(cell))
         self.growing[cell.name] = Growth(folder / RECORD)
         end = await attempt.run(
-            command(cell, self.plan.asked.selection, folder),
+            command(cell, self.plan.selection_of(cell), folder),
             limit=self.plan.limit,
             grace=self.plan.grace,
             brake=self.brake,
@@ -296,7 +302,7 @@ def _tidy(folder: Path, end: End, tried: Attempt) -> None:
 
 def _entry(cell: Cell, plan: Plan, before: Entry | None) -> Entry:
     """Where a cell begins: with the result that it has of before, if that is of just what is asked, else waiting."""
-    words = plan.asked.selection.words()
+    words = plan.selection_of(cell).words()
     if before is None:
         return Entry(cell, words=words)
     kept, _ = _record(plan.folder / CELLS / cell.name / RECORD)

@@ -187,7 +187,7 @@ def test_roles_without_a_check_are_left_out_and_said(tmp_path: Path) -> None:
     data = json.loads(seen.stdout)
     assert [cell["name"] for cell in data["cells"]] == ["behaves-1"]
     assert len(data["notes"]) == 1
-    assert data["notes"][0].startswith("1 cell left out: ")
+    assert data["notes"][0].startswith("1 client cell left out: ")
     assert data["notes"][0] in seen.stderr.replace("\n", " ")
 
 
