@@ -20,7 +20,7 @@ kept = $(if $(CORPUS),--corpus '$(CORPUS)')
 fuzzing = $(if $(FOR),--for '$(FOR)') $(if $(STANZAS),--stanzas $(STANZAS)) $(if $(SEED),--seed $(SEED)) $(output)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab fuzz replay compare prove test bench doctor clean
+.PHONY: help lab fuzz replay compare matrix prove test bench doctor clean
 
 help:  ## this text
 	@echo 'make lab                            a quick look: the embedded server, every Core row but RFC 6120 itself'
@@ -35,6 +35,9 @@ help:  ## this text
 	@echo 'make fuzz SERVER=prosody FOR=10m    fuzz a server, row by row; what breaks it is kept in corpus/'
 	@echo 'make replay SERVER=prosody          try again what was found: fixed, still there, changed'
 	@echo 'make compare SERVERS=prosody,ejabberd       where servers answer the same stanzas differently'
+	@echo 'make matrix                         every server alone, with every client, and with pairs of clients'
+	@echo 'make matrix SERVERS=prosody,ejabberd CLIENTS=slixmpp,profanity PAIRS=slixmpp+profanity   … only these'
+	@echo 'make matrix RESUME=1                go on with the newest matrix (or RESUME=folder) where it ended'
 	@echo 'make prove SERVER=prosody           prove that the checks can fail'
 	@echo 'make test                           the lab’s own tests'
 	@echo 'make bench                          measure the lab itself'
@@ -43,6 +46,7 @@ help:  ## this text
 	@echo 'Also: PROVIDER="XEP-0030" SUITE=2022 OUT=folder N=workers V=1 (verbose) MOST=damages SEED=1 STANZAS=10000 FOR=60s'
 	@echo '      FUZZ=0 (no fuzzing behind the checks; 60s: longer) FINDING=name CORPUS=folder LAB_ENGINE=local|docker'
 	@echo '      KNOWN=known.toml (further known failures) AGAINST=record (the run to compare with)'
+	@echo '      of a matrix: JOBS=cells side by side, LIMIT=30m for each, SHARD=K/N (stanzalab merge joins them)'
 	@echo 'More: $(STANZALAB) --help'
 
 lab: $(VENV)/installed
@@ -58,6 +62,13 @@ replay: $(VENV)/installed
 
 compare: $(VENV)/installed
 	@$(STANZALAB) compare --provide-engine $(if $(SERVERS),--servers '$(SERVERS)') $(selection) $(fuzzing)
+
+# RESUME=1 is the newest matrix, anything else its folder.
+matrix: $(VENV)/installed
+	@$(STANZALAB) matrix --provide-engine $(if $(SERVERS),--servers '$(SERVERS)') $(if $(CLIENTS),--clients '$(CLIENTS)') \
+		$(if $(PAIRS),--pairs '$(PAIRS)') $(selection) $(if $(FUZZ),--fuzz '$(FUZZ)') $(if $(SEED),--seed $(SEED)) \
+		$(if $(JOBS),--jobs $(JOBS)) $(if $(LIMIT),--limit '$(LIMIT)') $(if $(SHARD),--shard '$(SHARD)') \
+		$(if $(RESUME),--resume $(if $(filter-out 1,$(RESUME)),'$(RESUME)')) $(output)
 
 prove: $(VENV)/installed
 	@$(STANZALAB) prove --provide-engine $(options) $(if $(MOST),--most $(MOST))

@@ -15,6 +15,7 @@ from lab.compare_commands import compare, replay
 from lab.display import ConsoleDisplay
 from lab.errors import Exit, LabError
 from lab.fuzz_commands import fuzz
+from lab.matrix_commands import matrix, merge
 from lab.options import (
     DEFAULT_SERVER,
     DEFAULT_YEAR,
@@ -68,7 +69,8 @@ def _root(
         raise typer.Exit
 
 
-for command in (run, attach, fuzz, replay, compare, diff, baseline):  # in the order in which --help lists them
+# In the order in which --help lists them.
+for command in (run, attach, fuzz, replay, compare, diff, baseline, matrix, merge):
     app.command()(command)
 
 

@@ -22,6 +22,8 @@ COMMANDS = [
     "run",
     *CAMPAIGNS,
     *REGRESSION,
+    "matrix",
+    "merge",
     "checks",
     "suite",
     "coverage",

@@ -54,12 +54,15 @@ class Engine(Protocol):
     `unavailable` says why the engine cannot work on this machine, in one line, or None when it can. `start`
     yields when the subject is ready, with `run_dir/cell.json` written; the subject is gone when the block is
     left. A subject that exits is started again, `restarts` times at most.
-    Raises MachineError with the last 30 lines of its log when it does not start.
+    Raises MachineError with the last 30 lines of its log when it does not start. `prepare` makes what takes long and
+    is kept (an image, an environment), and starts nothing; raises MachineError where it cannot be made.
     """
 
     name: str
 
     def unavailable(self) -> str | None: ...
+
+    def prepare(self, subject: Subject, progress: Progress) -> None: ...
 
     def start(
         self, subject: Subject, *, domain: str, run_dir: Path, progress: Progress, restarts: int = RESTARTS

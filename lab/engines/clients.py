@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,6 +47,19 @@ def with_clients(begun: Running, clients: Sequence[Client], run_dir: Path, progr
         cell = replace(begun.cell, clients=places, tap=certificates_of_tap(authority, begun.cell.domain))
         lab.cell.write(cell, begun.cell_file)
         yield replace(begun, cell=cell)
+
+
+def prepare(client: Client, progress: Progress) -> None:
+    """Make what takes long and is kept: the client's image, or its environment. Starts nothing.
+
+    Raises MachineError where it cannot be made.
+    """
+    if client.engines[0] == "local" or not engine_state().reachable:
+        if client.requirements:
+            venvs.ensure(client.name, client.requirements, progress)
+        return
+    with engine_errors(), closing(connect()) as engine:
+        subject_image(engine, _recipe(client), progress)
 
 
 def certificates_of_tap(authority: CertificateAuthority, domain: str) -> dict[str, Path]:
@@ -99,11 +112,7 @@ def _local(client: Client, cell: Cell, ca: Path, progress: Progress) -> ClientPl
 
 @contextmanager
 def _container(client: Client, cell: Cell, ca: Path, progress: Progress) -> Iterator[ClientPlace]:
-    base = client.options.get("base")
-    if not base:
-        raise UsageError(f"{client.name}:{client.version} names no `base` for its image")
-    arguments = tuple((key.upper(), str(value)) for key, value in client.options.items() if key != "base")
-    recipe = Recipe(f"client-{client.name}", client.version, client.folder, str(base), arguments)
+    recipe = _recipe(client)
     run = uuid.uuid4().hex[:12]
     with engine_errors(), ExitStack() as stack:
         engine = connect()
@@ -129,6 +138,14 @@ def _container(client: Client, cell: Cell, ca: Path, progress: Progress) -> Iter
             server_ca=f"{_FOLDER}/{_SERVER_CA}" if cell.ca else "",
             title=client.title,
         )
+
+
+def _recipe(client: Client) -> Recipe:
+    base = client.options.get("base")
+    if not base:
+        raise UsageError(f"{client.name}:{client.version} names no `base` for its image")
+    arguments = tuple((key.upper(), str(value)) for key, value in client.options.items() if key != "base")
+    return Recipe(f"client-{client.name}", client.version, client.folder, str(base), arguments)
 
 
 def _start(engine: docker.DockerClient, client: Client, cell: Cell, image: str, run: str) -> tuple[Container, str]:

@@ -10,7 +10,7 @@ import signal
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -50,6 +50,11 @@ class DockerEngine:
         state = engine_state()
         return None if state.reachable else f"no engine answers at {state.endpoint} ({state.problem})"
 
+    def prepare(self, subject: Subject, progress: Progress) -> None:
+        """Make the image of `subject` where there is none of just its content."""
+        with engine_errors(), closing(connect()) as client:
+            _image(client, subject, progress)
+
     @contextmanager
     def start(
         self, subject: Subject, *, domain: str, run_dir: Path, progress: Progress, restarts: int = RESTARTS
@@ -58,17 +63,13 @@ class DockerEngine:
         facts = subject.container
         if facts is None:
             raise UsageError(f"{subject.name} has no [container] in its subject.toml")
-        recipe = Recipe(subject.name, subject.version, subject.folder, str(subject.options["base"]))
         with ExitStack() as stack:
             stack.enter_context(ended_by_signals())
             stack.enter_context(engine_errors())
             client = connect()
             stack.callback(client.close)
             owners.sweep(client, progress)
-            if subject.image:
-                image = given_image(client, subject.image, progress)
-            else:
-                image = subject_image(client, recipe, progress)
+            image = _image(client, subject, progress)
             certificates = cells.certify(subject, domain, run_dir)
             files = _files(subject, facts, domain, certificates.server.folder)
             log = ServerLog(run_dir)
@@ -94,7 +95,7 @@ class DockerEngine:
                 process=Process("docker", server.id),
                 log=log,
                 package=server.package(),
-                image=subject.image or recipe.tag,
+                image=subject.image or _recipe(subject).tag,
                 digest=image,
                 account_command=server.account_command(),
             )
@@ -103,6 +104,17 @@ class DockerEngine:
 
 
 ENGINE = DockerEngine()
+
+
+def _recipe(subject: Subject) -> Recipe:
+    return Recipe(subject.name, subject.version, subject.folder, str(subject.options["base"]))
+
+
+def _image(client: docker.DockerClient, subject: Subject, progress: Progress) -> str:
+    """The id of the image that `subject` runs in: the one that somebody gave, or our own, built where it must be."""
+    if subject.image:
+        return given_image(client, subject.image, progress)
+    return subject_image(client, _recipe(subject), progress)
 
 
 def alive(process: Process) -> str | None:

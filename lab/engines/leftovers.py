@@ -70,6 +70,18 @@ def end(record: Path) -> None:
             time.sleep(0.02)
 
 
+def end_all_of(pid: int, started: float) -> None:
+    """End the subjects of the lab process `pid`, which began at `started` (epoch seconds) and was killed."""
+    for record in cache_folder("running").glob("*.json"):
+        try:
+            owner = json.loads(record.read_text(encoding="utf-8"))["owner"]
+        except FileNotFoundError:
+            continue  # another lab has just swept it away
+        if owner[0] == pid and abs(owner[1] - started) < _CLOCK:
+            end(record)
+            record.unlink(missing_ok=True)
+
+
 def sweep(progress: Progress) -> None:
     """End the subjects whose lab is gone, and forget them."""
     for record in cache_folder("running").glob("*.json"):

@@ -34,6 +34,11 @@ class LocalEngine:
     def unavailable(self) -> str | None:
         return None if os.name == "posix" else "it needs a POSIX system"
 
+    def prepare(self, subject: Subject, progress: Progress) -> None:
+        """Install what `subject` needs, where it is not installed yet."""
+        if subject.local is not None:
+            venvs.ensure(subject.name, _requirements(subject.local, subject.version), progress)
+
     @contextmanager
     def start(
         self, subject: Subject, *, domain: str, run_dir: Path, progress: Progress, restarts: int = RESTARTS
@@ -101,11 +106,10 @@ class _Place:
 
 
 def _prepare(subject: Subject, local: LocalProcess, domain: str, run_dir: Path, progress: Progress) -> _Place:
-    requirements = tuple(fill(line, version=subject.version) for line in local.requirements)
     work = run_dir / "subject"
     try:
         work.mkdir(parents=True, exist_ok=True)
-        venv = venvs.ensure(subject.name, requirements, progress)
+        venv = venvs.ensure(subject.name, _requirements(local, subject.version), progress)
         certificates = cells.certify(subject, domain, run_dir)
         ports = dict(zip(subject.ports, free_ports(len(subject.ports)), strict=True))
         _write_files(subject, domain, work, ports=ports, certificates=certificates.server.folder)
@@ -197,6 +201,10 @@ class _Service:
             **self._local.environment,
             leftovers.MARK: str(self.record),
         }
+
+
+def _requirements(local: LocalProcess, version: str) -> tuple[str, ...]:
+    return tuple(fill(line, version=version) for line in local.requirements)
 
 
 def _filled(local: LocalProcess, values: dict[str, str | int]) -> LocalProcess:

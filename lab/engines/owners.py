@@ -33,6 +33,23 @@ def owner() -> str:
     return f"{socket.gethostname()} {_boot()} {os.getpid()} {psutil.Process().create_time():.2f}"
 
 
+def remove_all_of(client: docker.DockerClient, pid: int, started: float) -> None:
+    """Remove what a lab of this machine made: the process `pid`, begun at `started` (epoch seconds), and killed."""
+    for run, label in _found(client):
+        if _names(label, pid, started):
+            remove(client, run)
+
+
+def _names(label: str, pid: int, started: float) -> bool:
+    """Whether a label's owner is, or was, this process of this machine."""
+    try:
+        host, boot, number, began = label.split(" ")
+        process_is = int(number) == pid and abs(float(began) - started) < _CLOCK
+    except ValueError:
+        return False  # not a label of ours
+    return process_is and (host, boot) == (socket.gethostname(), _boot())
+
+
 def lives(label: str) -> bool:
     """Whether the owner that a label names still runs.
 
@@ -64,14 +81,20 @@ def remove(client: docker.DockerClient, run: str) -> None:
 
 def sweep(client: docker.DockerClient, progress: Progress) -> None:
     """Remove what labs left behind that were killed."""
+    for run, label in _found(client):
+        if not lives(label):
+            progress.detail(f"removing what a lab that is gone left behind (run {run})")
+            remove(client, run)
+
+
+def _found(client: docker.DockerClient) -> set[tuple[str, str]]:
+    """The runs that have something in the engine, each with the label of its owner."""
     filters: Filters = {"label": OWNER_LABEL}
     found = [
         *(container.labels for container in client.containers.list(all=True, filters=filters, ignore_removed=True)),
         *(network.attrs["Labels"] for network in client.networks.list(filters=filters)),
     ]
-    for run in {each[RUN_LABEL] for each in found if RUN_LABEL in each and not lives(each[OWNER_LABEL])}:
-        progress.detail(f"removing what a lab that is gone left behind (run {run})")
-        remove(client, run)
+    return {(each[RUN_LABEL], each[OWNER_LABEL]) for each in found if RUN_LABEL in each}
 
 
 def _boot() -> str:
