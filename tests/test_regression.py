@@ -14,9 +14,9 @@ import pytest
 
 import lab
 from lab import record
+from lab.engines import started
 from lab.engines.images import Recipe, subject_image
 from lab.fakes import FakeServer
-from lab.starting import started
 from lab.subjects import find
 from lab.verdict import Outcome
 from lab.wire import negotiation
