@@ -13,7 +13,7 @@ from lab.record import CheckResult, Header, Record
 from lab.report.judgement import Judgement, judge, titled
 from lab.robustness import Found
 from lab.rows import RowOutcome
-from lab.verdict import Expectation
+from lab.verdict import Expectation, Outcome
 from schemas.suites import Level
 
 
@@ -59,15 +59,16 @@ class Difference:
     """What differs between two records. All tuples stand in the order of the newer record, or else the older one's.
 
     `newly_bad` and `newly_good` are about outcomes alone; a check that the newer list calls flaky is in `flaky`,
-    wherever it changed. `changed` are the other changes: supported no more, strict no more. `appeared` were tried in
-    the newer record only, `vanished` in the older only, `missing` were selected in the newer and have no result.
-    Findings are compared where both records have a campaign; those that a list or chance excuses are told apart by
-    their expectation. `troubles` is what else the newer campaign came to.
+    wherever it changed. `lost` were met and are supported no more; `changed` are the other changes. `appeared` were
+    tried in the newer record only, `vanished` in the older only, `missing` were selected in the newer and have no
+    result. Findings are compared where both records have a campaign; those that a list or chance excuses are told
+    apart by their expectation. `troubles` is what else the newer campaign came to.
     """
 
     before: Record
     after: Record
     newly_bad: tuple[Change, ...]
+    lost: tuple[Change, ...]
     newly_good: tuple[Change, ...]
     changed: tuple[Change, ...]
     flaky: tuple[Change, ...]
@@ -84,9 +85,9 @@ class Difference:
 
     @property
     def worse(self) -> bool:
-        """Whether something is newly bad: a check, a finding on no list, or the subject's memory or life."""
+        """Whether something is newly bad: a check, a finding on no list, the subject's memory or life; or is lost."""
         unexpected = any(found.expectation is Expectation.UNEXPECTED for found in self.new_findings)
-        return bool(self.newly_bad or unexpected or self.troubles)
+        return bool(self.newly_bad or self.lost or unexpected or self.troubles)
 
     @property
     def nothing(self) -> bool:
@@ -129,7 +130,8 @@ def diff(before: Record, after: Record) -> Difference:
         after=after,
         newly_bad=_those(steady, lambda was, now: now.outcome.bad and not was.outcome.bad),
         newly_good=_those(steady, lambda was, now: was.outcome.bad and not now.outcome.bad),
-        changed=_those(steady, lambda was, now: was.outcome.bad is now.outcome.bad),
+        lost=_those(steady, _lost),
+        changed=_those(steady, lambda was, now: was.outcome.bad is now.outcome.bad and not _lost(was, now)),
         flaky=tuple(change for change in moved if change.after.expectation is Expectation.FLAKY),
         appeared=tuple(result for name, result in newer.items() if name not in older),
         vanished=tuple(r for name, r in older.items() if name not in newer and name not in after.missing),
@@ -141,6 +143,11 @@ def diff(before: Record, after: Record) -> Difference:
         contrasts=tuple(_contrasts(*judged)),
         same=len(both) - len(moved),
     )
+
+
+def _lost(was: CheckResult, now: CheckResult) -> bool:
+    """Whether a requirement that was met does not even apply any more."""
+    return was.outcome in {Outcome.PASS, Outcome.NON_STRICT} and now.outcome is Outcome.UNSUPPORTED
 
 
 def _results(record: Record) -> dict[str, CheckResult]:
