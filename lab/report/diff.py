@@ -16,6 +16,8 @@ from lab.rows import RowOutcome
 from lab.verdict import Expectation, Outcome
 from schemas.suites import Level
 
+_MET = {Outcome.PASS, Outcome.NON_STRICT}
+
 
 @dataclass(frozen=True)
 class Change:
@@ -128,10 +130,10 @@ def diff(before: Record, after: Record) -> Difference:
     return Difference(
         before=before,
         after=after,
-        newly_bad=_those(steady, lambda was, now: now.outcome.bad and not was.outcome.bad),
-        newly_good=_those(steady, lambda was, now: was.outcome.bad and not now.outcome.bad),
+        newly_bad=_those(steady, _broken),
+        newly_good=_those(steady, _mended),
         lost=_those(steady, _lost),
-        changed=_those(steady, lambda was, now: was.outcome.bad is now.outcome.bad and not _lost(was, now)),
+        changed=_those(steady, _otherwise),
         flaky=tuple(change for change in moved if change.after.expectation is Expectation.FLAKY),
         appeared=tuple(result for name, result in newer.items() if name not in older),
         vanished=tuple(r for name, r in older.items() if name not in newer and name not in after.missing),
@@ -145,9 +147,22 @@ def diff(before: Record, after: Record) -> Difference:
     )
 
 
+def _broken(was: CheckResult, now: CheckResult) -> bool:
+    return now.outcome.bad and not was.outcome.bad
+
+
+def _mended(was: CheckResult, now: CheckResult) -> bool:
+    """Whether a requirement is met that was missed; one that does not apply any more is not mended."""
+    return was.outcome.bad and now.outcome in _MET
+
+
 def _lost(was: CheckResult, now: CheckResult) -> bool:
     """Whether a requirement that was met does not even apply any more."""
-    return was.outcome in {Outcome.PASS, Outcome.NON_STRICT} and now.outcome is Outcome.UNSUPPORTED
+    return was.outcome in _MET and now.outcome is Outcome.UNSUPPORTED
+
+
+def _otherwise(was: CheckResult, now: CheckResult) -> bool:
+    return not (_broken(was, now) or _mended(was, now) or _lost(was, now))
 
 
 def _results(record: Record) -> dict[str, CheckResult]:
@@ -219,5 +234,5 @@ def _selections(was: Header, now: Header) -> Iterator[Contrast]:
     if older != newer:
         both = len(older & newer)
         yield Contrast("selected checks", f"{len(older)}, {both} of them in both", f"{len(newer)}")
-    if was.rows != now.rows:
+    if set(was.rows) != set(now.rows):
         yield Contrast("rows", ", ".join(was.rows) or "all", ", ".join(now.rows) or "all")
