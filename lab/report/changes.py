@@ -157,6 +157,7 @@ def _in_full(change: Change, record: Record) -> Entry:
         "asks": f"{words.where(requirement)} {requirement.keyword}: {requirement.says}",
         "expected": after.expected,
         "seen": after.seen,
+        "blamed": after.blamed,
         "reason": after.reason,
         "listed": after.known_reason,
         "replay": f"{record.header.replay} CHECK={change.name}",

@@ -107,6 +107,7 @@ def _failure(judgement: Judgement, result: CheckResult, was: dict[str, str]) -> 
         "asks": f"{words.where(requirement)} {requirement.keyword}: {requirement.says}",
         "expected": result.expected,
         "seen": result.seen,
+        "blamed": result.blamed,
         "reason": result.reason.rpartition("\n")[2],
         "replay": judgement.replay(result.check.name),
     }
