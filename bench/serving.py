@@ -12,7 +12,7 @@ from rich.console import Console
 from lab import subjects
 from lab.cell import Cell
 from lab.display import ConsoleDisplay
-from lab.starting import started
+from lab.engines import started
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
     one record        what fails in it, and on no list, is added; what is listed and no longer fails is taken out
     several           of one subject in one version: what fails in some and not in others is `flaky`
-    a check not run   its entry stays as it is, as does one that this set-up could not try
+    a check not run   its entry stays as it is, as does one that this set-up could not try, or that does not apply
     an `error`        is never listed: it is the lab's own fault
 
 An entry that speaks of other versions, too, keeps speaking of them.
@@ -26,6 +26,7 @@ from lab.verdict import Expectation, Outcome, expectation, worst
 
 SEEN = 160  # characters of what was seen, in a reason
 NOT_JUDGED = "not judged yet"
+_NOT_TRIED = {Outcome.IMPOSSIBLE, Outcome.UNSUPPORTED}
 _GOOD = {Expectation.EXPECTED, Expectation.KNOWN, Expectation.FLAKY}
 
 
@@ -77,13 +78,13 @@ def mend(
     seen = _seen(records)
     for entry in editor.here("known"):
         name = entry["check"]
-        results = [r for r in seen.pop(name, []) if r.outcome is not Outcome.IMPOSSIBLE or _lists_impossible(entry)]
+        results = [r for r in seen.pop(name, []) if r.outcome not in _NOT_TRIED or r.outcome == entry["outcome"]]
         if results:
             _judge_entry(editor, entry, results, base.get(name))
         else:
             done.untried.append(name)
     for name, results in seen.items():
-        _judge_unlisted(editor, name, [r for r in results if r.outcome is not Outcome.IMPOSSIBLE], base.get(name))
+        _judge_unlisted(editor, name, [r for r in results if r.outcome not in _NOT_TRIED], base.get(name))
     done.flaky += _flaky(records, file)
     if findings:
         _findings(editor, records, under.findings)
@@ -125,10 +126,6 @@ def _seen(records: Iterable[Record]) -> dict[str, list[CheckResult]]:
             if result.outcome is not Outcome.ERROR:
                 found[result.check.name].append(result)
     return found
-
-
-def _lists_impossible(entry: Mapping[str, Any]) -> bool:
-    return bool(entry["outcome"] == Outcome.IMPOSSIBLE)
 
 
 def _explains(outcome: str, results: Iterable[CheckResult], *, flaky: bool) -> bool:

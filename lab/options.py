@@ -231,7 +231,7 @@ def print_reports(
 ) -> None:
     """Make the reports of a run record, and print one of them; `findings` is where those of a campaign are kept.
 
-    A run that is not as expected is compared with the last good one, or with the record `against`.
+    A run that is not as expected, or that lost something, is compared with the last good one, or with `against`.
     """
     from lab import report  # noqa: PLC0415 - `stanzalab --help` answers at once
     from lab.history import last_good  # noqa: PLC0415
@@ -243,9 +243,10 @@ def print_reports(
         sys.stdout.write(written.summary.read_text(encoding="utf-8"))
         return
     report.terminal(loaded, out)
-    unexpected = loaded.footer is not None and loaded.footer.exit == Exit.UNEXPECTED
-    if against or (unexpected and loaded.header.selected):
-        _print_since(report.diff(reference, loaded) if reference else None)
+    difference = report.diff(reference, loaded) if reference else None
+    unexpected = loaded.footer is not None and loaded.footer.exit == Exit.UNEXPECTED and bool(loaded.header.selected)
+    if against or unexpected or (difference is not None and difference.worse):
+        _print_since(difference)
     if findings is not None:
         out.print(f"findings: {shown(findings)}", soft_wrap=True)
     out.print(f"report: {shown(written.html)}", soft_wrap=True)

@@ -20,11 +20,11 @@ from rich.text import Text
 
 from lab import catalogue
 from lab import cell as cells
+from lab.engines import started
 from lab.errors import Exit, UsageError
 from lab.fakes import MISBEHAVIOURS, FakeServer
 from lab.plugin.proving import Attempt, proof_of
 from lab.run import Display
-from lab.starting import started
 from lab.subjects import Subject
 from lab.survey import survey
 from lab.verdict import Check, Outcome

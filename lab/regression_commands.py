@@ -108,10 +108,11 @@ def _subject_of(record: Record, server: str | None) -> Subject | Client | None:
 
     header = record.header
     name, version = header.subject.get("name", ""), header.subject.get("version", "")
-    find = subjects.find_client if header.role == "client" else subjects.find
+    server_judged = header.role == "server"
+    find = subjects.find if server_judged else subjects.find_client
     named = server.partition(":")[0] if server else header.subject.get("folder", "")
     if not named:
-        every = subjects.all_clients() if header.role == "client" else subjects.all_subjects()
+        every = subjects.all_subjects() if server_judged else subjects.all_clients()
         ours = any(subject.name == name and version in subject.versions for subject in every)
         return find(f"{name}:{version}") if ours else None
     found = find(f"{named}:{version}" if version else named)

@@ -126,6 +126,8 @@ def _named(subject: Subject | None) -> tuple[str, ...]:
 
 def attach(
     cell: Annotated[Path, typer.Argument(metavar="CELL", help="The cell file of a server that runs (docs/cell.md).")],
+    client: ClientName = None,
+    clients: ClientNames = None,
     year: Year = DEFAULT_YEAR,
     row: Rows = None,
     check: Checks = None,
@@ -151,6 +153,8 @@ def attach(
     if look:
         return
     run(
+        client=client,
+        clients=clients,
         year=year,
         row=row,
         check=check,

@@ -16,17 +16,16 @@ from lab import cell as cells
 from lab.campaign.outside import Outside
 from lab.cell import Cell
 from lab.cell import Subject as CellSubject
-from lab.engines import Progress, Running, attach
+from lab.engines import Progress, Running, attach, started
 from lab.errors import MachineError
 from lab.record import Exit, Header, LogLine, Writer
-from lab.subjects import Client, Subject
+from lab.subjects import Client, Subject, is_ours
 from lab.subjects.known import Listed, listed
 from lab.survey import survey
 from lab.verdict import Role
 
 FUZZ_RESTARTS = 20  # times that a subject which dies of malformed stanzas is started again
 INTERRUPTED = 130  # as shells say it: 128 + SIGINT
-DOMAIN = "lab.test"
 RECORD = "run.ndjson"
 
 
@@ -48,19 +47,6 @@ def running(
     if subject is None:
         raise MachineError("a plan needs a subject or a cell file")
     with started(subject, engine, run_dir=run_dir, progress=progress, restarts=restarts) as begun:
-        yield begun
-
-
-@contextmanager
-def started(
-    subject: Subject, engine: str | None, *, run_dir: Path, progress: Progress, restarts: int = engines.RESTARTS
-) -> Iterator[Running]:
-    """The subject, running in the engine that is wanted or the first that works, under the domain it can serve."""
-    chosen = engines.choose(subject, engine)
-    domain = subject.local.domain if subject.local and chosen.name == "local" else ""
-    with chosen.start(
-        subject, domain=domain or DOMAIN, run_dir=run_dir, progress=progress, restarts=restarts
-    ) as begun:
         yield begun
 
 
@@ -115,6 +101,9 @@ def header_of(
     facts = [_facts(cell.subject, server.title if server else cell.subject.name)]
     facts += [_facts(place.subject, place.title) for place in cell.clients]
     judged, *others = facts[1:] + facts[:1]
+    tried = clients[0] if clients else server
+    if tried and not is_ours(tried):
+        judged = {**judged, "folder": str(tried.folder)}  # `stanzalab baseline` finds the list there
     roles = ["client"] * (len(others) - 1) + ["server"]
     first = clients[0] if clients else None
     return Header(

@@ -88,18 +88,25 @@ def test_what_no_longer_fails_is_taken_out(recorded: Any) -> None:
     assert [one["check"] for one in left] == [B]
 
 
-@pytest.mark.parametrize("outcome", [Outcome.UNSUPPORTED, Outcome.NON_STRICT])
-def test_what_is_bad_no_more_is_taken_out(recorded: Any, outcome: Outcome) -> None:
-    done, left = mended(listing(entry(A)), recorded(result(A, outcome)))
+def test_what_misses_only_a_should_is_taken_out(recorded: Any) -> None:
+    done, left = mended(listing(entry(A)), recorded(result(A, Outcome.NON_STRICT)))
     assert done.removed == [A]
     assert not left
 
 
+def test_what_is_listed_as_unsupported_is_taken_out_when_it_is_supported(recorded: Any) -> None:
+    file = listing(entry(A, "unsupported"), entry(B, "unsupported"))
+    done, left = mended(file, recorded(result(A, Outcome.UNSUPPORTED), result(B)))
+    assert (done.kept, done.removed) == ([A], [B])
+    assert [one["check"] for one in left] == [A]
+
+
 def test_what_was_not_tried_is_left_alone(recorded: Any) -> None:
-    file = listing(entry(A), entry(B), entry(C))
+    file = listing(entry(A), entry(B), entry(C), entry("xep-0030/d"))
     before = file.text
-    done = mend(file, [recorded(result(B, Outcome.IMPOSSIBLE), result(C, Outcome.ERROR))])
-    assert done.untried == [A, B, C]
+    unsupported = result("xep-0030/d", Outcome.UNSUPPORTED)
+    done = mend(file, [recorded(result(B, Outcome.IMPOSSIBLE), result(C, Outcome.ERROR), unsupported)])
+    assert done.untried == [A, B, C, "xep-0030/d"]
     assert file.text == before
 
 

@@ -14,9 +14,9 @@ import pytest
 
 import lab
 from lab import record
+from lab.engines import started
 from lab.engines.images import Recipe, subject_image
 from lab.fakes import FakeServer
-from lab.starting import started
 from lab.subjects import find
 from lab.verdict import Outcome
 from lab.wire import negotiation
@@ -274,9 +274,10 @@ def test_attach_says_how_accounts_are_made(tmp_path: Path, making: dict[str, Any
 
 
 @pytest.mark.engine
-def test_prosodys_administrator_makes_the_accounts(tmp_path: Path) -> None:
-    """Against mod_admin_adhoc itself; the account that its configuration calls an administrator's is made first."""
-    with started(find("prosody"), None, run_dir=tmp_path, progress=Remembered()) as running:
+@pytest.mark.parametrize("server", ["prosody", "ejabberd"])
+def test_a_servers_administrator_makes_the_accounts(server: str, tmp_path: Path) -> None:
+    """Against the real command; the account that the configuration calls an administrator's is made first."""
+    with started(find(server), None, run_dir=tmp_path, progress=Remembered()) as running:
         assert running.cell.admin is not None
         registrar = negotiation.connect(running.cell, Stage.SECURED)
         negotiation.register(registrar, running.cell.admin)
@@ -286,4 +287,6 @@ def test_prosodys_administrator_makes_the_accounts(tmp_path: Path) -> None:
     assert "added by admin@lab.test" in done.stdout
     assert done.returncode in {0, 1}, done.stderr
     seen = record.read(tmp_path / "out" / "run.ndjson")
-    assert {result.outcome for result in seen.results} == {"pass"}
+    assert seen.results
+    assert not [result for result in seen.results if result.outcome in {"error", "crash"}]
+    assert not [result for result in seen.results if result.seen.startswith("before the requirement could be tried")]

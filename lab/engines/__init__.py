@@ -10,7 +10,8 @@ import importlib
 import json
 import os
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -21,6 +22,7 @@ from lab.subjects import Subject
 
 EXITS_FILE = "exits.ndjson"
 RESTARTS = 3
+DOMAIN = "lab.test"
 
 
 class Progress(Protocol):
@@ -93,6 +95,19 @@ def choose(subject: Subject, wanted: str | None = None) -> Engine:
         cause="; ".join(reasons),
         hint="`stanzalab doctor` says what to install; `make lab SERVER=pyjabber` needs no container engine",
     )
+
+
+@contextmanager
+def started(
+    subject: Subject, engine: str | None, *, run_dir: Path, progress: Progress, restarts: int = RESTARTS
+) -> Iterator[Running]:
+    """The subject, running in the engine that is wanted or the first that works, under the domain it can serve."""
+    chosen = choose(subject, engine)
+    domain = subject.local.domain if subject.local and chosen.name == "local" else ""
+    with chosen.start(
+        subject, domain=domain or DOMAIN, run_dir=run_dir, progress=progress, restarts=restarts
+    ) as begun:
+        yield begun
 
 
 def alive(process: Process) -> str | None:

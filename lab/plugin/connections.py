@@ -116,19 +116,24 @@ class Connect:
 
 
 @pytest.fixture(scope="session")
-def cell(request: pytest.FixtureRequest) -> Cell:
-    """The cell under test, from `--cell`."""
+def cell_file(request: pytest.FixtureRequest) -> Path:
+    """The cell file of the server under test, from `--cell`."""
     path = request.config.getoption("--cell")
     if path is None:
         raise UsageError("checks need a cell", hint="pytest … --cell cell.json, or `make lab`")
-    return cells.read(Path(path))
+    return Path(path)
 
 
 @pytest.fixture(scope="session")
-def comeback(request: pytest.FixtureRequest, cell: Cell) -> Comeback:
+def cell(cell_file: Path) -> Cell:
+    """The cell under test."""
+    return cells.read(cell_file)
+
+
+@pytest.fixture(scope="session")
+def comeback(cell_file: Path, cell: Cell) -> Comeback:
     """Patience with a subject that its engine restarts."""
-    path = Path(request.config.getoption("--cell"))
-    return Comeback(None if cell.process.kind == "attached" else path.parent)
+    return Comeback(None if cell.process.kind == "attached" else cell_file.parent)
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,7 @@ from lab.plugin.connections import (
     alice,
     bob,
     cell,
+    cell_file,
     comeback,
     component_session,
     connect,
@@ -43,7 +44,19 @@ from lab.wire.session import StreamEnded, StreamFailed
 from lab.wire.stream import PeerViolation
 from lab.wire.transport import ConnectionLost, ConnectionRefused
 
-__all__ = ["accounts", "alice", "arrive", "bob", "cell", "client", "comeback", "component_session", "connect", "pair"]
+__all__ = [
+    "accounts",
+    "alice",
+    "arrive",
+    "bob",
+    "cell",
+    "cell_file",
+    "client",
+    "comeback",
+    "component_session",
+    "connect",
+    "pair",
+]
 
 CHECK = pytest.StashKey[Check]()
 NOTICE_SECONDS = 1.0  # until the engine has seen that its subject is gone

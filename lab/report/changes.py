@@ -43,6 +43,7 @@ def groups(difference: Difference) -> tuple[Group, ...]:
     listed, unlisted = _by_list(difference.new_findings)
     found = (
         Group("Newly bad", tuple(_in_full(c, difference.after) for c in difference.newly_bad), loud=True),
+        Group("No longer supported", tuple(map(_brief, difference.lost)), loud=True),
         Group("New findings", tuple(_finding(f) for f in unlisted), loud=True),
         Group("The subject", tuple(Entry("", trouble) for trouble in difference.troubles), loud=True),
         Group("Newly good", tuple(map(_brief, difference.newly_good))),
@@ -62,6 +63,7 @@ def headline(difference: Difference) -> str:
     listed, unlisted = _by_list(difference.new_findings)
     counts = {
         "newly bad": len(difference.newly_bad),
+        "no longer supported": len(difference.lost),
         "new in fuzzing": len(unlisted),
         "newly good": len(difference.newly_good),
         "changed otherwise": len(difference.changed),
@@ -98,6 +100,7 @@ def as_json(difference: Difference) -> dict[str, Any]:
         "worse": difference.worse,
         "same": difference.same,
         "newly_bad": [_change(c) for c in difference.newly_bad],
+        "lost": [_change(c) for c in difference.lost],
         "newly_good": [_change(c) for c in difference.newly_good],
         "changed": [_change(c) for c in difference.changed],
         "flaky": [_change(c) for c in difference.flaky],
@@ -154,6 +157,7 @@ def _in_full(change: Change, record: Record) -> Entry:
         "asks": f"{words.where(requirement)} {requirement.keyword}: {requirement.says}",
         "expected": after.expected,
         "seen": after.seen,
+        "blamed": after.blamed,
         "reason": after.reason,
         "listed": after.known_reason,
         "replay": f"{record.header.replay} CHECK={change.name}",

@@ -13,8 +13,10 @@ from lab.record import CheckResult, Header, Record
 from lab.report.judgement import Judgement, judge, titled
 from lab.robustness import Found
 from lab.rows import RowOutcome
-from lab.verdict import Expectation
+from lab.verdict import Expectation, Outcome
 from schemas.suites import Level
+
+_MET = {Outcome.PASS, Outcome.NON_STRICT}
 
 
 @dataclass(frozen=True)
@@ -59,15 +61,16 @@ class Difference:
     """What differs between two records. All tuples stand in the order of the newer record, or else the older one's.
 
     `newly_bad` and `newly_good` are about outcomes alone; a check that the newer list calls flaky is in `flaky`,
-    wherever it changed. `changed` are the other changes: supported no more, strict no more. `appeared` were tried in
-    the newer record only, `vanished` in the older only, `missing` were selected in the newer and have no result.
-    Findings are compared where both records have a campaign; those that a list or chance excuses are told apart by
-    their expectation. `troubles` is what else the newer campaign came to.
+    wherever it changed. `lost` were met and are supported no more; `changed` are the other changes. `appeared` were
+    tried in the newer record only, `vanished` in the older only, `missing` were selected in the newer and have no
+    result. Findings are compared where both records have a campaign; those that a list or chance excuses are told
+    apart by their expectation. `troubles` is what else the newer campaign came to.
     """
 
     before: Record
     after: Record
     newly_bad: tuple[Change, ...]
+    lost: tuple[Change, ...]
     newly_good: tuple[Change, ...]
     changed: tuple[Change, ...]
     flaky: tuple[Change, ...]
@@ -84,9 +87,9 @@ class Difference:
 
     @property
     def worse(self) -> bool:
-        """Whether something is newly bad: a check, a finding on no list, or the subject's memory or life."""
+        """Whether something is newly bad: a check, a finding on no list, the subject's memory or life; or is lost."""
         unexpected = any(found.expectation is Expectation.UNEXPECTED for found in self.new_findings)
-        return bool(self.newly_bad or unexpected or self.troubles)
+        return bool(self.newly_bad or self.lost or unexpected or self.troubles)
 
     @property
     def nothing(self) -> bool:
@@ -127,9 +130,10 @@ def diff(before: Record, after: Record) -> Difference:
     return Difference(
         before=before,
         after=after,
-        newly_bad=_those(steady, lambda was, now: now.outcome.bad and not was.outcome.bad),
-        newly_good=_those(steady, lambda was, now: was.outcome.bad and not now.outcome.bad),
-        changed=_those(steady, lambda was, now: was.outcome.bad is now.outcome.bad),
+        newly_bad=_those(steady, _broken),
+        newly_good=_those(steady, _mended),
+        lost=_those(steady, _lost),
+        changed=_those(steady, _otherwise),
         flaky=tuple(change for change in moved if change.after.expectation is Expectation.FLAKY),
         appeared=tuple(result for name, result in newer.items() if name not in older),
         vanished=tuple(r for name, r in older.items() if name not in newer and name not in after.missing),
@@ -141,6 +145,24 @@ def diff(before: Record, after: Record) -> Difference:
         contrasts=tuple(_contrasts(*judged)),
         same=len(both) - len(moved),
     )
+
+
+def _broken(was: CheckResult, now: CheckResult) -> bool:
+    return now.outcome.bad and not was.outcome.bad
+
+
+def _mended(was: CheckResult, now: CheckResult) -> bool:
+    """Whether a requirement is met that was missed; one that does not apply any more is not mended."""
+    return was.outcome.bad and now.outcome in _MET
+
+
+def _lost(was: CheckResult, now: CheckResult) -> bool:
+    """Whether a requirement that was met does not even apply any more."""
+    return was.outcome in _MET and now.outcome is Outcome.UNSUPPORTED
+
+
+def _otherwise(was: CheckResult, now: CheckResult) -> bool:
+    return not (_broken(was, now) or _mended(was, now) or _lost(was, now))
 
 
 def _results(record: Record) -> dict[str, CheckResult]:
@@ -212,5 +234,5 @@ def _selections(was: Header, now: Header) -> Iterator[Contrast]:
     if older != newer:
         both = len(older & newer)
         yield Contrast("selected checks", f"{len(older)}, {both} of them in both", f"{len(newer)}")
-    if was.rows != now.rows:
+    if set(was.rows) != set(now.rows):
         yield Contrast("rows", ", ".join(was.rows) or "all", ", ".join(now.rows) or "all")

@@ -31,10 +31,11 @@ def _lines(judgement: Judgement, since: Difference | None) -> Iterator[str]:
     fixed = judgement.of(Expectation.FIXED)
     troubles = list(_troubles(judgement))
     rows = diff_markdown.rows(since) if since else []
-    if not (failures or fixed or judgement.unexpected_findings or troubles or rows) and judgement.whole:
+    lost = since.lost if since else ()
+    if not (failures or fixed or judgement.unexpected_findings or troubles or rows or lost) and judgement.whole:
         yield f"**{text(judgement.subject)}**: nothing new; {_tried(judgement)}, all as expected{_flaky(judgement)}."
         return
-    yield f"## {text(judgement.subject)}: {_headline(judgement, len(failures), len(fixed))}"
+    yield f"## {text(judgement.subject)}: {_headline(judgement, len(failures), len(fixed), len(lost))}"
     yield ""
     package = judgement.record.header.subject.get("package", "")
     yield f"{code(package)}{' ' if package else ''}{_tried(judgement)}{_flaky(judgement)}."
@@ -49,17 +50,20 @@ def _lines(judgement: Judgement, since: Difference | None) -> Iterator[str]:
     was = {change.name: str(change.before.outcome) for change in since.newly_bad} if since else {}
     yield from _listing("New failures", [_failure(judgement, r, was) for r in failures])
     yield from _listing("New findings of fuzzing", [_finding(found) for found in judgement.unexpected_findings])
+    gone = [Entry(change.name, f"{change.before.outcome} → {change.after.outcome}") for change in lost]
+    yield from _listing("No longer supported", gone)
     mend = "Fixed: listed as failing, but passing; mend the list (`stanzalab baseline`)"
     yield from _listing(mend, [Entry(r.check.name, "", {"listed": r.known_reason}) for r in fixed])
     flaky = [Entry(r.check.name, str(r.outcome)) for r in judgement.of(Expectation.FLAKY)]
     yield from _listing("Flaky: listed as coming and going", flaky)
 
 
-def _headline(judgement: Judgement, failures: int, fixed: int) -> str:
+def _headline(judgement: Judgement, failures: int, fixed: int, lost: int) -> str:
     findings = len(judgement.unexpected_findings)
     counts = [
         words.number(failures, "new failure") if failures else "",
         words.number(findings, "new finding") if findings else "",
+        f"{lost} no longer supported" if lost else "",
         f"{fixed} fixed" if fixed else "",
     ]
     said = ", ".join(part for part in counts if part)
@@ -103,6 +107,7 @@ def _failure(judgement: Judgement, result: CheckResult, was: dict[str, str]) -> 
         "asks": f"{words.where(requirement)} {requirement.keyword}: {requirement.says}",
         "expected": result.expected,
         "seen": result.seen,
+        "blamed": result.blamed,
         "reason": result.reason.rpartition("\n")[2],
         "replay": judgement.replay(result.check.name),
     }

@@ -78,7 +78,7 @@ def test_every_change_has_its_group(compared: Any) -> None:
     found = compared(before, after, selected=selected)
     assert _names(found.newly_bad) == [A]
     assert _names(found.newly_good) == [B]
-    assert _names(found.changed) == [C]
+    assert _names(found.lost) == [C]
     assert _names(found.flaky) == [D]
     assert [r.check.name for r in found.appeared] == ["xep-0163/new"]
     assert [r.check.name for r in found.vanished] == ["xep-0115/gone"]
@@ -94,7 +94,33 @@ def test_every_change_has_its_group(compared: Any) -> None:
 @pytest.mark.parametrize("was", [Outcome.PASS, Outcome.NON_STRICT, Outcome.UNSUPPORTED, Outcome.IMPOSSIBLE])
 def test_newly_bad_is_whatever_is_bad_and_was_not(compared: Any, was: Outcome, outcome: Outcome) -> None:
     assert _names(compared((result(A, was),), (result(A, outcome),)).newly_bad) == [A]
-    assert _names(compared((result(A, outcome),), (result(A, was),)).newly_good) == [A]
+    back = compared((result(A, outcome),), (result(A, was),))
+    assert _names(back.newly_good if was in {Outcome.PASS, Outcome.NON_STRICT} else back.changed) == [A]
+    assert not back.worse
+
+
+@pytest.mark.parametrize("was", [Outcome.PASS, Outcome.NON_STRICT])
+def test_what_is_no_longer_supported_is_worse(compared: Any, was: Outcome) -> None:
+    found = compared((result(A, was),), (result(A, Outcome.UNSUPPORTED),))
+    assert _names(found.lost) == [A]
+    assert not found.changed
+    assert found.worse
+    assert "No longer supported (1)" in _printed(found)
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        (Outcome.PASS, Outcome.IMPOSSIBLE),
+        (Outcome.PASS, Outcome.NON_STRICT),
+        (Outcome.IMPOSSIBLE, Outcome.UNSUPPORTED),
+        (Outcome.UNSUPPORTED, Outcome.PASS),
+    ],
+)
+def test_other_changes_are_said_and_are_no_worse(compared: Any, was: Outcome, now: Outcome) -> None:
+    found = compared((result(A, was),), (result(A, now),))
+    assert _names(found.changed) == [A]
+    assert not found.worse
 
 
 def test_bad_in_another_way_is_a_change(compared: Any) -> None:

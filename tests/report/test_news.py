@@ -65,6 +65,12 @@ def test_without_an_earlier_run_no_row_is_said_to_have_changed(news: Any) -> Non
     assert "- <code>xep-0030/a</code> fail\n" in text
 
 
+def test_what_is_no_longer_supported_is_news(news: Any) -> None:
+    text = news(result(A, Outcome.UNSUPPORTED), before=(result(A),))
+    assert text.startswith("## Prosody 13.0: 1 no longer supported\n")
+    assert "### No longer supported: 1\n\n- <code>xep-0030/a</code> pass → unsupported\n" in text
+
+
 def test_fixed_and_flaky_are_said(news: Any) -> None:
     text = news(
         result(A, Outcome.PASS, Expectation.FIXED, known_reason="until 14.0"),
