@@ -35,6 +35,7 @@ from lab.errors import MachineError, UsageError
 PULL_SECONDS = 15.0
 CONTENT_LABEL = "stanzalab.content"
 EXTRA_CA = "lab-extra-ca.crt"
+LOCAL_CAS = Path("/usr/local/share/ca-certificates")
 # Not part of a build: read by the lab itself, or put into the container when it starts.
 NOT_BUILT = ("*.toml", "*.j2", "__pycache__")
 
@@ -168,13 +169,14 @@ def _build(
 
 
 def _extra_ca() -> bytes:
-    """The CA that builds trust besides Debian's: the file `LAB_EXTRA_CA` names; empty where it names none.
+    """The CAs that builds trust besides Debian's: the file `LAB_EXTRA_CA` names, or what this machine's own
+    administrator added to those that it trusts; empty where there are none.
 
     A Dockerfile that uses pip, npm, Maven or Go copies `lab-extra-ca.crt` to /usr/local/share/ca-certificates/.
     """
     named = os.environ.get("LAB_EXTRA_CA")
     if not named:
-        return b""
+        return b"\n".join(file.read_bytes() for file in sorted(LOCAL_CAS.glob("*.crt")))
     try:
         return Path(named).read_bytes()
     except OSError as error:
