@@ -81,6 +81,6 @@ def _browser() -> Finding:
 def _extra_ca() -> Finding:
     name = os.environ.get("LAB_EXTRA_CA")
     if not name:
-        return Finding("LAB_EXTRA_CA", works=True, seen="not set: image builds trust Debian's CAs, and this machine's own")
+        return Finding("LAB_EXTRA_CA", works=True, seen="not set: builds trust Debian's CAs, and this machine's")
     works = Path(name).is_file()
     return Finding("LAB_EXTRA_CA", works, name, "" if works else "no such file: name a PEM file, or unset it")
