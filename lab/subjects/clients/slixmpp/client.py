@@ -22,6 +22,7 @@ PLUGINS = (
 TYPES = {"chat", "normal", "groupchat", "headline"}
 SUBSCRIPTIONS = {"none", "to", "from", "both", "remove"}
 ARCHIVED = 20  # messages, where the lab says no number
+LEARNING = 2.0  # seconds for the answer about capabilities to come
 CLOSING = 1.0  # seconds for the server to close its stream, at the end
 
 
@@ -77,6 +78,7 @@ class Client:
             "receipt_received": self._receipt,
             "chatstate": self._chat_state,
             "changed_status": self._presence,
+            "groupchat_presence": self._occupant,
             "presence_subscribe": lambda presence: tell("subscription-request", **_from(presence)),
             "roster_update": self._roster_update,
             "user_nick_publish": self._nick,
@@ -252,10 +254,18 @@ class Client:
             tell("contact", **_contact(str(jid), item))
 
     def _presence(self, presence: Presence) -> None:
-        if presence["from"] != self.xmpp.boundjid:
-            gone = presence["type"] == "unavailable"
-            told = {"show": presence["show"] or None, "status": presence["status"] or None}
-            tell("presence", **_from(presence), available=not gone, **told)
+        # An occupant's first presence comes here too, all others only as an occupant's.
+        if presence["from"] != self.xmpp.boundjid and not presence.get_plugin("muc", check=True):
+            self._shown_presence(presence)
+
+    def _occupant(self, presence: Presence) -> None:
+        if presence["type"] != "error":
+            self._shown_presence(presence)
+
+    def _shown_presence(self, presence: Presence) -> None:
+        gone = presence["type"] == "unavailable"
+        told = {"show": presence["show"] or None, "status": presence["status"] or None}
+        tell("presence", **_from(presence), available=not gone, **told)
 
     # --- other entities
 
@@ -268,10 +278,24 @@ class Client:
         return {"features": sorted(info["features"]), "identities": identities}
 
     async def features_of(self, jid: str) -> dict[str, Any]:
-        caps = await self.xmpp["xep_0115"].get_caps(JID(jid))
-        if caps is None:
-            raise Failed("nothing is known of its capabilities")
+        full = self._available(JID(jid))
+        until = asyncio.get_running_loop().time() + LEARNING
+        # slixmpp asks for what a presence announces by itself, and tells nobody when it has learnt it.
+        while (caps := await self.xmpp["xep_0115"].get_caps(full)) is None:
+            if asyncio.get_running_loop().time() > until:
+                raise Failed("nothing is known of its capabilities")
+            await asyncio.sleep(LEARNING / 20)
         return {"features": sorted(caps["features"])}
+
+    def _available(self, jid: JID) -> JID:
+        """A resource of it that is available: the one named, or the one of highest priority."""
+        if jid.resource:
+            return jid
+        resources = self.xmpp.client_roster.presence(jid)
+        if not resources:
+            raise Failed("it is not available")
+        best = max(resources, key=lambda name: resources[name]["priority"])
+        return JID(f"{jid.bare}/{best}")
 
     async def ping(self, jid: str) -> None:
         await self.xmpp["xep_0199"].send_ping(JID(jid))
