@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from slixmpp import JID, ClientXMPP
-from slixmpp.exceptions import XMPPError
+from slixmpp.exceptions import PresenceError, XMPPError
 from slixmpp.plugins.xep_0082 import format_datetime
 from slixmpp.stanza import Iq, Message, Presence
 from told import Failed, tell
@@ -21,6 +21,7 @@ PLUGINS = (
 )
 TYPES = {"chat", "normal", "groupchat", "headline"}
 SUBSCRIPTIONS = {"none", "to", "from", "both", "remove"}
+ROOM_IS_NEW = 201  # XEP-0045 §10.1.1
 ARCHIVED = 20  # messages, where the lab says no number
 LEARNING = 2.0  # seconds for the answer about capabilities to come
 CLOSING = 1.0  # seconds for the server to close its stream, at the end
@@ -309,7 +310,25 @@ class Client:
     # --- rooms
 
     async def join(self, room: str, nick: str) -> None:
-        await self.xmpp["xep_0045"].join_muc_wait(JID(room), nick)
+        rooms = self.xmpp["xep_0045"]
+        refused = asyncio.get_running_loop().create_future()
+
+        def refuse(presence: Presence) -> None:
+            if presence["from"].bare == JID(room).bare and not refused.done():
+                refused.set_exception(PresenceError(presence))
+
+        # By itself it sees only those refusals that repeat what they refuse.
+        with self.xmpp.event_handler("presence_error", refuse):
+            joining = asyncio.create_task(rooms.join_muc_wait(JID(room), nick, timeout=None))
+            try:
+                await asyncio.wait((joining, refused), return_when=asyncio.FIRST_COMPLETED)
+                own, *_ = joining.result() if joining.done() else await refused
+            finally:
+                joining.cancel()
+                refused.cancel()
+        if ROOM_IS_NEW in own["muc"]["status_codes"]:
+            # Nobody else may enter before its maker says how it is to be: as it is.
+            await rooms.set_room_config(JID(room), self.xmpp["xep_0004"].make_form(ftype="submit"))
 
     async def leave(self, room: str) -> None:
         rooms = self.xmpp["xep_0045"]
