@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from slixmpp import JID, ClientXMPP
-from slixmpp.exceptions import XMPPError
+from slixmpp.exceptions import PresenceError, XMPPError
 from slixmpp.plugins.xep_0082 import format_datetime
 from slixmpp.stanza import Iq, Message, Presence
 from told import Failed, tell
@@ -21,7 +21,9 @@ PLUGINS = (
 )
 TYPES = {"chat", "normal", "groupchat", "headline"}
 SUBSCRIPTIONS = {"none", "to", "from", "both", "remove"}
+ROOM_IS_NEW = 201  # XEP-0045 §10.1.1
 ARCHIVED = 20  # messages, where the lab says no number
+LEARNING = 2.0  # seconds for the answer about capabilities to come
 CLOSING = 1.0  # seconds for the server to close its stream, at the end
 
 
@@ -77,6 +79,7 @@ class Client:
             "receipt_received": self._receipt,
             "chatstate": self._chat_state,
             "changed_status": self._presence,
+            "groupchat_presence": self._occupant,
             "presence_subscribe": lambda presence: tell("subscription-request", **_from(presence)),
             "roster_update": self._roster_update,
             "user_nick_publish": self._nick,
@@ -252,10 +255,18 @@ class Client:
             tell("contact", **_contact(str(jid), item))
 
     def _presence(self, presence: Presence) -> None:
-        if presence["from"] != self.xmpp.boundjid:
-            gone = presence["type"] == "unavailable"
-            told = {"show": presence["show"] or None, "status": presence["status"] or None}
-            tell("presence", **_from(presence), available=not gone, **told)
+        # An occupant's first presence comes here too, all others only as an occupant's.
+        if presence["from"] != self.xmpp.boundjid and not presence.get_plugin("muc", check=True):
+            self._shown_presence(presence)
+
+    def _occupant(self, presence: Presence) -> None:
+        if presence["type"] != "error":
+            self._shown_presence(presence)
+
+    def _shown_presence(self, presence: Presence) -> None:
+        gone = presence["type"] == "unavailable"
+        told = {"show": presence["show"] or None, "status": presence["status"] or None}
+        tell("presence", **_from(presence), available=not gone, **told)
 
     # --- other entities
 
@@ -268,10 +279,24 @@ class Client:
         return {"features": sorted(info["features"]), "identities": identities}
 
     async def features_of(self, jid: str) -> dict[str, Any]:
-        caps = await self.xmpp["xep_0115"].get_caps(JID(jid))
-        if caps is None:
-            raise Failed("nothing is known of its capabilities")
+        full = self._available(JID(jid))
+        until = asyncio.get_running_loop().time() + LEARNING
+        # slixmpp asks for what a presence announces by itself, and tells nobody when it has learnt it.
+        while (caps := await self.xmpp["xep_0115"].get_caps(full)) is None:
+            if asyncio.get_running_loop().time() > until:
+                raise Failed("nothing is known of its capabilities")
+            await asyncio.sleep(LEARNING / 20)
         return {"features": sorted(caps["features"])}
+
+    def _available(self, jid: JID) -> JID:
+        """A resource of it that is available: the one named, or the one of highest priority."""
+        if jid.resource:
+            return jid
+        resources = self.xmpp.client_roster.presence(jid)
+        if not resources:
+            raise Failed("it is not available")
+        best = max(resources, key=lambda name: resources[name]["priority"])
+        return JID(f"{jid.bare}/{best}")
 
     async def ping(self, jid: str) -> None:
         await self.xmpp["xep_0199"].send_ping(JID(jid))
@@ -285,7 +310,25 @@ class Client:
     # --- rooms
 
     async def join(self, room: str, nick: str) -> None:
-        await self.xmpp["xep_0045"].join_muc_wait(JID(room), nick)
+        rooms = self.xmpp["xep_0045"]
+        refused = asyncio.get_running_loop().create_future()
+
+        def refuse(presence: Presence) -> None:
+            if presence["from"].bare == JID(room).bare and not refused.done():
+                refused.set_exception(PresenceError(presence))
+
+        # By itself it sees only those refusals that repeat what they refuse.
+        with self.xmpp.event_handler("presence_error", refuse):
+            joining = asyncio.create_task(rooms.join_muc_wait(JID(room), nick, timeout=None))
+            try:
+                await asyncio.wait((joining, refused), return_when=asyncio.FIRST_COMPLETED)
+                own, *_ = joining.result() if joining.done() else await refused
+            finally:
+                joining.cancel()
+                refused.cancel()
+        if ROOM_IS_NEW in own["muc"]["status_codes"]:
+            # Nobody else may enter before its maker says how it is to be: as it is.
+            await rooms.set_room_config(JID(room), self.xmpp["xep_0004"].make_form(ftype="submit"))
 
     async def leave(self, room: str) -> None:
         rooms = self.xmpp["xep_0045"]

@@ -8,6 +8,7 @@ import id from "@xmpp/id";
 import { Failed, tell, words } from "./told.mjs";
 
 const TYPES = new Set(["chat", "normal", "groupchat", "headline"]);
+const TIMEOUT = 5_000; // milliseconds for each step of a login: the library's own two are few on a busy machine
 const REFLECTED = 2_000; // milliseconds for one's own presence to come back
 
 export class Client {
@@ -56,7 +57,7 @@ export class Client {
   }
 
   async #made() {
-    const { XMPP_JID, XMPP_PASSWORD, XMPP_HOST, XMPP_PORT, XMPP_TLS, XMPP_RESOURCE } = process.env;
+    const { XMPP_JID, XMPP_PASSWORD, XMPP_HOST, XMPP_PORT, XMPP_TLS, XMPP_RESOURCE } = this.#environment;
     const [username, domain] = XMPP_JID.split("@");
     const direct = XMPP_TLS === "direct";
     if (direct && (await lookup(domain)).address !== XMPP_HOST) {
@@ -70,6 +71,7 @@ export class Client {
       username,
       password: XMPP_PASSWORD,
       resource: XMPP_RESOURCE || undefined,
+      timeout: TIMEOUT,
     });
     xmpp.reconnect.stop(); // that is for the lab to say
     xmpp.on("error", (error) => {
