@@ -15,7 +15,7 @@ import docker
 import psutil
 import pytest
 
-from lab import record
+from lab import catalogue, record
 from lab.engines.owners import OWNER_LABEL
 from lab.matrix import attempt
 from lab.matrix.attempt import Brake, End
@@ -258,6 +258,19 @@ def test_two_servers_really_side_by_side_and_not_again(tmp_path: Path) -> None:
     assert other[0] <= one[1]
     again = done(STANZALAB, "matrix", "--resume", str(tmp_path / "matrix"), "--json")
     assert again.returncode == first.returncode, again.stderr
+    assert json.loads(again.stdout)["run"] == 0
+
+
+@pytest.mark.engine
+def test_a_client_really_and_not_again(tmp_path: Path) -> None:
+    check = next(check.name for check in catalogue.checks() if check.role == "client")
+    words = ("--servers", "prosody", "--clients", str(ROOT / "tests/agents/clients/fake-client"), "--pairs", "none")
+    first = done(STANZALAB, "matrix", *words, "--check", check, "--json", "--out", str(tmp_path / "matrix"))
+    (cell,) = json.loads(first.stdout)["cells"]
+    assert cell["state"] == "as expected", first.stderr
+    kept = record.read(tmp_path / "matrix" / cell["record"])
+    assert (kept.header.role, [result.check.name for result in kept.results]) == ("client", [check])
+    again = done(STANZALAB, "matrix", "--resume", str(tmp_path / "matrix"), "--json")
     assert json.loads(again.stdout)["run"] == 0
 
 
