@@ -20,7 +20,7 @@ kept = $(if $(CORPUS),--corpus '$(CORPUS)')
 fuzzing = $(if $(FOR),--for '$(FOR)') $(if $(STANZAS),--stanzas $(STANZAS)) $(if $(SEED),--seed $(SEED)) $(output)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab fuzz replay compare matrix prove test bench doctor clean
+.PHONY: help lab fuzz replay compare matrix prove site test bench doctor clean
 
 help:  ## this text
 	@echo 'make lab                            a quick look: the embedded server, every Core row but RFC 6120 itself'
@@ -39,6 +39,7 @@ help:  ## this text
 	@echo 'make matrix SERVERS=prosody,ejabberd CLIENTS=slixmpp,profanity PAIRS=slixmpp+profanity   … only these'
 	@echo 'make matrix RESUME=1                go on with the newest matrix (or RESUME=folder) where it ended'
 	@echo 'make prove SERVER=prosody           prove that the checks can fail'
+	@echo 'make site                           a static site of all runs, in site/ (RECORDS=folders; docs/site.md)'
 	@echo 'make test                           the lab’s own tests'
 	@echo 'make bench                          measure the lab itself'
 	@echo 'make doctor                         what works on this machine'
@@ -73,6 +74,9 @@ matrix: $(VENV)/installed
 prove: $(VENV)/installed
 	@$(STANZALAB) prove --provide-engine $(options) $(if $(MOST),--most $(MOST))
 
+site: $(VENV)/installed
+	@$(STANZALAB) site $(foreach r,$(RECORDS),'$(r)') $(if $(OUT),--out '$(OUT)')
+
 test: $(VENV)/installed-dev
 	@$(STANZALAB) doctor --provide-engine >/dev/null
 	@scripts/chromium.sh
@@ -86,6 +90,7 @@ bench: $(VENV)/installed
 	@$(VENV)/bin/python bench/generation.py
 	@$(VENV)/bin/python bench/round_trips.py
 	@$(VENV)/bin/python bench/fuzzing.py
+	@$(VENV)/bin/python bench/site.py
 	@$(VENV)/bin/python bench/lab_run.py
 
 doctor: $(VENV)/installed

@@ -43,6 +43,7 @@ from lab.options import (
 from lab.regression_commands import baseline, diff
 from lab.run_commands import attach, run
 from lab.schema_commands import commands as schema_commands
+from lab.site_commands import site
 from lab.subject_commands import commands as subject_commands
 from schemas.suites import Level, Role
 
@@ -70,7 +71,7 @@ def _root(
 
 
 # In the order in which --help lists them.
-for command in (run, attach, fuzz, replay, compare, diff, baseline, matrix, merge):
+for command in (run, attach, fuzz, replay, compare, diff, baseline, matrix, merge, site):
     app.command()(command)
 
 

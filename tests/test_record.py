@@ -62,6 +62,15 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert not record.damage
 
 
+def test_who_reads_hundreds_can_do_without_the_traces_of_what_is_good(tmp_path: Path) -> None:
+    path = tmp_path / "run.ndjson"
+    good = replace(result("rfc-6120/two"), outcome=Outcome.PASS)
+    with Writer(path, HEADER) as writer:
+        writer.check(result())
+        writer.check(good)
+    assert read(path, lean=True).results == (result(), replace(good, trace=()))
+
+
 FOUND = Found(
     fingerprint="lives by nul",
     name="lives-by-nul-0",

@@ -47,22 +47,7 @@ class Evidence:
 
 def rendered(judgement: Judgement) -> str:
     """The page. Raises nothing that a record's content could cause."""
-    environment = Environment(
-        loader=FileSystemLoader(FOLDER),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    environment.filters |= {
-        "shown": shown,
-        "laid": laid,
-        "exact": exact,
-        "plain": plain,
-        "lasted": words.lasted,
-        "instant": words.instant,
-        "href": lambda name: f"#{quote(name, safe='/-._~', errors='replace')}",
-    }
+    environment = environment_of(FOLDER)
     style, script = ((FOLDER / name).read_text("utf-8") for name in ("page.css", "page.js"))
     page = environment.get_template("index.html.j2").render(
         judgement=judgement,
@@ -87,6 +72,27 @@ def rendered(judgement: Judgement) -> str:
     )
     # What is left of lone surrogates after all marks (none, today) must not keep the page from being written.
     return page.encode("utf-8", "replace").decode("utf-8")
+
+
+def environment_of(*folders: Path) -> Environment:
+    """Templates in these folders, with autoescape and the filters for what a subject said."""
+    environment = Environment(
+        loader=FileSystemLoader(folders),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters |= {
+        "shown": shown,
+        "laid": laid,
+        "exact": exact,
+        "plain": plain,
+        "lasted": words.lasted,
+        "instant": words.instant,
+        "href": lambda name: f"#{quote(name, safe='/-._~', errors='replace')}",
+    }
+    return environment
 
 
 def shown(text: str, most: int = ANSWER) -> Markup:
@@ -163,7 +169,7 @@ def _evidence(judgement: Judgement) -> Callable[[CheckResult], Evidence]:
 
     def of(result: CheckResult) -> Evidence:
         good = result.outcome is Outcome.PASS
-        items, left_out = _latest(result.trace, rooms[good])
+        items, left_out = latest(result.trace, rooms[good])
         log = judgement.record.log_of(result)
         sizes = [len(line.line) for line in log]
         lines = tuple(
@@ -180,13 +186,13 @@ def _found_evidence(judgement: Judgement) -> Callable[[Found], Evidence]:
     room = _share(FOUND, len(judgement.findings))
 
     def of(found: Found) -> Evidence:
-        items, left_out = _latest([TraceEntry(*entry) for entry in found.trace], room)
+        items, left_out = latest([TraceEntry(*entry) for entry in found.trace], room)
         return Evidence(items, (), left_out)
 
     return of
 
 
-def _latest(trace: Iterable[TraceEntry], room: int) -> tuple[tuple[Item, ...], int]:
+def latest(trace: Iterable[TraceEntry], room: int) -> tuple[tuple[Item, ...], int]:
     """The end of a trace, as much as there is room for; how many characters are left out."""
     found = stanzas.items(trace)
     sizes = [len(item.text) for item in found]

@@ -50,9 +50,9 @@ def link(provider: str, section: str = "") -> str:
     """The specification's page; an RFC's down to the section (XEPs name their sections, they do not number them)."""
     kind, _, number = provider.replace("-", " ").partition(" ")
     if kind == "RFC":
-        anchor = f"#section-{quote(section)}" if section else ""
-        return f"https://www.rfc-editor.org/rfc/rfc{quote(number, safe='')}.html{anchor}"
-    return f"https://xmpp.org/extensions/xep-{quote(number, safe='')}.html"
+        anchor = f"#section-{quote(section, errors='replace')}" if section else ""
+        return f"https://www.rfc-editor.org/rfc/rfc{quote(number, safe='', errors='replace')}.html{anchor}"
+    return f"https://xmpp.org/extensions/xep-{quote(number, safe='', errors='replace')}.html"
 
 
 def title(provider: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from lab.record import CheckResult, Exit, Footer, Header, LogLine, Record, Strictness, TraceEntry, Writer, read
 from lab.robustness import CampaignFacts, Found, Robust, Robustness
-from lab.verdict import Check, Expectation, Keyword, Outcome, Requirement
+from lab.verdict import Check, Expectation, Keyword, Outcome, Requirement, Role
 
 START = 1_795_000_000.0
 HEADER_SENT = (
@@ -64,13 +64,15 @@ def result(
     started: float = START,
     trace: tuple[TraceEntry, ...] | None = None,
     strictness: tuple[Strictness, ...] = (),
+    role: Role = "server",
+    blamed: str = "",
 ) -> CheckResult:
     """A check's result; provider and expectation follow from name and outcome unless they are given."""
     kind, _, number = name.partition("/")[0].partition("-")
     provider = f"RFC {number}" if kind == "rfc" else f"XEP-{number}"
     usual = Expectation.UNEXPECTED if outcome.bad else Expectation.EXPECTED
     return CheckResult(
-        check=Check(name, Requirement(provider, "2.5.0", (section,), keyword, says)),
+        check=Check(name, Requirement(provider, "2.5.0", (section,), keyword, says), role),
         outcome=outcome,
         expectation=expectation or usual,
         started=started,
@@ -81,6 +83,7 @@ def result(
         known_reason=known_reason,
         trace=traffic(start=started) if trace is None else trace,
         strictness=strictness,
+        blamed=blamed,
     )
 
 

@@ -1,58 +1,20 @@
-"""Records to report on, and the browser that pages are tested in."""
+"""Records to report on, and their pages."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Request, sync_playwright
 
 from lab import report
 from lab.record import LogLine, Record
 from tests.report import building
-from tests.report.browsing import ARGUMENTS, CHROMIUM, WIDTHS
 
 
 @pytest.fixture
 def record(tmp_path: Path) -> Record:
     """A finished run with every outcome and every expectation."""
     return building.record(tmp_path / "run.ndjson")
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
-    if not CHROMIUM.is_file():
-        pytest.fail(f"{CHROMIUM} is not there; next: `apt-get install chromium` (`make test` does it)")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def complaints() -> list[str]:
-    """What the browser said and where it went."""
-    return []
-
-
-@pytest.fixture
-def context(browser: Browser, complaints: list[str]) -> Iterator[BrowserContext]:
-    """A window that writes down every error, dialog and request; the test fails if there was one."""
-    window = browser.new_context(viewport={"width": WIDTHS["desktop"], "height": 800})
-    window.on("console", lambda message: complaints.append(f"console {message.type}: {message.text}"))
-    window.on("weberror", lambda error: complaints.append(f"error: {error.error}"))
-    window.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
-
-    def requested(request: Request) -> None:
-        if not request.url.startswith(("file:", "data:,")):
-            complaints.append(f"request: {request.url}")
-
-    window.on("request", requested)
-    yield window
-    window.close()
-    assert not complaints
 
 
 @pytest.fixture(scope="session")
