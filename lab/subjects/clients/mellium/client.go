@@ -47,12 +47,13 @@ type client struct {
 	lock     sync.Mutex
 	leaving  bool               // we asked for the end
 	awaited  map[string]jid.JID // receipts: a message's id, and who has to send it
+	created  map[string]bool    // rooms that we are the first in
 	queryID  string
 	archived []archived
 }
 
 func newClient(out *teller) *client {
-	return &client{out: out, awaited: map[string]jid.JID{}}
+	return &client{out: out, awaited: map[string]jid.JID{}, created: map[string]bool{}}
 }
 
 func (c *client) connect() (results, error) {
@@ -229,6 +230,21 @@ func (c *client) awaitReceipt(id string, from jid.JID) {
 	c.lock.Lock()
 	defer c.lock.Unlock()
 	c.awaited[id] = from
+}
+
+func (c *client) noteCreated(room jid.JID) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	c.created[room.String()] = true
+}
+
+// isNew says whether we made a room by entering it, once.
+func (c *client) isNew(room jid.JID) bool {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	created := c.created[room.String()]
+	delete(c.created, room.String())
+	return created
 }
 
 // collect begins to keep what an archive sends for a query.

@@ -13,6 +13,7 @@ import (
 	"mellium.im/xmpp/disco"
 	"mellium.im/xmpp/history"
 	"mellium.im/xmpp/jid"
+	"mellium.im/xmpp/muc"
 	"mellium.im/xmpp/ping"
 	"mellium.im/xmpp/receipts"
 	"mellium.im/xmpp/roster"
@@ -215,7 +216,15 @@ func (c *client) join(ctx context.Context, room jid.JID, nick string) error {
 		return err
 	}
 	c.joined[room.String()] = channel
-	return nil
+	if !c.isNew(room) {
+		return nil
+	}
+	// Nobody else can enter before its owner has taken it as it is, or otherwise.
+	config, err := muc.GetConfig(ctx, room, c.session)
+	if err != nil {
+		return err
+	}
+	return muc.SetConfig(ctx, room, config, c.session)
 }
 
 func (c *client) leave(ctx context.Context, room jid.JID) error {

@@ -172,7 +172,14 @@ type shownPresence struct {
 	stanza.Presence
 	Show   string `xml:"jabber:client show"`
 	Status string `xml:"jabber:client status"`
+	Room   struct {
+		Status []struct {
+			Code int `xml:"code,attr"`
+		} `xml:"status"`
+	} `xml:"http://jabber.org/protocol/muc#user x"`
 }
+
+const roomCreated = 201 // XEP-0045, 10.1.1
 
 func replay(tokens []xml.Token) xml.TokenReader {
 	readers := make([]xml.TokenReader, len(tokens))
@@ -194,6 +201,11 @@ func (h *handler) show(presence shownPresence) {
 				h.isOwn = true
 			}
 			return
+		}
+		for _, status := range presence.Room.Status {
+			if status.Code == roomCreated {
+				h.client.noteCreated(presence.From.Bare())
+			}
 		}
 		says := results{"from": from, "available": presence.Type == stanza.AvailablePresence}
 		h.client.out.tell("presence", says.with("show", presence.Show).with("status", presence.Status))
