@@ -1,7 +1,7 @@
 """profanity's console window, read line by line off a terminal's screen.
 
-profanity tells nowhere else what stands in its console: no hook, no file. A terminal emulator (pyte) keeps the screen;
-a line counts as shown once the screen is still.
+profanity tells nowhere else what stands in its console: no hook, no file. A terminal emulator (pyte) keeps the
+screen; a line counts as shown once the screen is still.
 """
 
 from __future__ import annotations

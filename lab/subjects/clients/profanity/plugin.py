@@ -1,9 +1,11 @@
 """A plugin of profanity: tells the agent, as lines of JSON, what profanity has just shown.
 
-It only listens. The hooks that run after something was displayed say that it was; the stanza that came before it lends
-what they leave out (its id, its stamp). No stanza is changed, kept back or sent. Lines go to the descriptor that
-AGENT_EVENTS names.
+It only listens. The hooks that run after something was displayed say that it was; the stanza that came before it
+lends what they leave out (its id, its stamp). No stanza is changed, kept back or sent. Lines go to the descriptor
+that AGENT_EVENTS names.
 """
+
+# ruff: noqa: ARG001 - a hook takes what profanity gives
 
 import json
 import os
@@ -36,7 +38,7 @@ def _attribute(element, name):
 
 def _parsed(stanza):
     try:
-        return ET.fromstring(stanza)
+        return ET.fromstring(stanza)  # noqa: S314 - profanity has parsed it, and wrote it anew
     except ET.ParseError:
         return None
 
@@ -110,6 +112,12 @@ def prof_on_iq_stanza_receive(stanza):
     elif iq is not None and iq.get("id") == "roster" and iq.get("type") == "error":
         _say(hook="no-roster")  # profanity does nothing then, and sends no presence either
     return True
+
+
+def prof_on_iq_stanza_send(stanza):
+    iq = _parsed(stanza)
+    if iq is not None and iq.find("{jabber:iq:roster}query") is not None:
+        _say(hook="roster-sent")
 
 
 def prof_on_message_stanza_send(stanza):

@@ -21,7 +21,7 @@ import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 PATIENCE = 20.0  # seconds for the program to show what it was asked for
 TICK = 0.05  # seconds between two looks at what tells nothing by itself
@@ -59,7 +59,7 @@ class Program:
         if self.pid == 0:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
             try:
-                os.execvpe(argv[0], argv, env)
+                os.execvpe(argv[0], argv, env)  # noqa: S606 - it takes this process's place
             finally:
                 os._exit(127)
         self._running = True
@@ -95,8 +95,8 @@ class Program:
 class TerminalAgent:
     """The contract's lines. Who drives a program inherits it, and fills in `commands` and `leave`."""
 
-    commands: dict[str, tuple[str, str]] = {}
-    """Command -> the method that does it, and the arguments that it takes (each an argument of the method)."""
+    commands: ClassVar[dict[str, tuple[str, str]]] = {}
+    """Command -> the method that does it, and the arguments that it takes: the method's too (`kind` for `type`)."""
 
     def __init__(self) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="agent-"))
@@ -105,6 +105,14 @@ class TerminalAgent:
         self._rest = b""
         self._closed = False
         self.watch(sys.stdin.fileno(), self._read_lab)
+
+    program: Program | None = None
+
+    def keys(self, keys: str) -> None:
+        """Type these."""
+        if self.program is None:
+            raise Failed("the program has ended")
+        self.program.type(keys)
 
     def leave(self) -> None:
         """Log out in order if need be, within two seconds."""
@@ -180,7 +188,7 @@ class TerminalAgent:
             method, known = self.commands[name]
             if strange := set(command) - set(known.split()):
                 raise Unsupported(f"cannot be asked for: {', '.join(sorted(strange))}")
-            arguments = {word.replace("-", "_"): value for word, value in command.items()}
+            arguments = {"kind" if word == "type" else word: value for word, value in command.items()}
             tell("done", id=number, **(getattr(self, method)(**arguments) or {}))
         except Unsupported as why:
             tell("unsupported", id=number, reason=str(why))
