@@ -22,6 +22,10 @@ class Console:
     def paint(self, data: bytes) -> None:
         self._stream.feed(data)
 
+    def painted(self) -> bool:
+        """Whether what profanity paints has come to its end: the cursor is in the input line again."""
+        return bool(self._screen.cursor.y >= ROWS - 1)
+
     def new_lines(self) -> list[str]:
         """The lines that came since the last look; none while another window is shown."""
         if not self._row(0).lstrip().startswith(TITLE):

@@ -51,6 +51,7 @@ def prof_init(version, status, account_name, fulljid):
 
 
 def _mark(mark):
+    prof.cons_show(f"mark {mark}")
     _say(hook="mark", mark=mark)
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from console import COLUMNS, ROWS, Console
-from terminal import TICK, Failed, Program, TerminalAgent, bare, log, tell
+from terminal import Failed, Program, TerminalAgent, bare, log, tell
 
 SETTINGS = """\
 [plugins]
@@ -36,6 +36,7 @@ tls.certpath={certificates}
 """
 """The console has all the screen, without times; a lost connection stays lost; one authority is trusted."""
 
+MARK = "mark "  # what the plugin shows at a mark, before its number
 STILL = 0.02  # seconds without paint, after which the screen is read
 ANSWER_WITHIN = 10.0  # seconds for an entity to answer
 PASTE, PASTED, CLEAR_LINE = "\x1b[200~", "\x1b[201~", "\x15"
@@ -57,7 +58,7 @@ class Shown(TerminalAgent):
         self.facts: list[Facts] = []
         self.shown: list[str] = []
         self._painted_at = 0.0
-        self._marks = 0
+        self._marks = self._marks_shown = 0
         self._console = Console()
         self.log_read = 0
         self.rooms: dict[str, str] = {}
@@ -157,7 +158,7 @@ class Shown(TerminalAgent):
         for line in (*lines, "/win 1", f"/agent {self._marks}"):
             self.type(line)
         mark = str(self._marks)
-        self.told(lambda fact: fact["hook"] == "mark" and fact["mark"] == mark, f"the end of {lines[0]!r}", since)
+        self.told(lambda fact: fact["hook"] == "mark" and fact["mark"] == mark, f"the end of {[*lines][:1]}", since)
         return since
 
     def told(self, fits: Callable[[Facts], bool], what: str, since: int, seconds: float = ANSWER_WITHIN) -> Facts:
@@ -175,7 +176,7 @@ class Shown(TerminalAgent):
         if self._painted_at or self._copies:
             waits = STILL if seconds is None else min(seconds, STILL)
         super().turn(waits)
-        if self._painted_at and time.monotonic() - self._painted_at >= STILL:
+        if self._painted_at and time.monotonic() - self._painted_at >= STILL and self._console.painted():
             self._look()
         self._look_for_copies()
         if self.roster_changed and self.online and not self._busy:
@@ -204,6 +205,9 @@ class Shown(TerminalAgent):
     def _look(self) -> None:
         self._painted_at = 0.0
         for line in self._console.new_lines():
+            if line.startswith(MARK):
+                self._marks_shown = int(line.removeprefix(MARK))
+                continue
             self.shown.append(line)
             log(line)
             if asks := ASKS.search(line):
@@ -345,9 +349,9 @@ class Shown(TerminalAgent):
         }
 
     def settle(self) -> None:
-        """Wait until the screen is read."""
-        deadline = time.monotonic() + TICK * 2
-        self.until(lambda: not self._painted_at and time.monotonic() > deadline, "a still screen")
+        """Wait until all is on the screen that the commands so far have shown."""
+        self.do()
+        self.until(lambda: self._marks_shown >= self._marks, "a still screen", ANSWER_WITHIN)
 
 
 def _full(jid: str, resource: str | None) -> str:
