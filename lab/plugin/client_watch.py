@@ -15,7 +15,7 @@ from lab.plugin.strictness import Strictnesses
 from lab.record import Strictness
 from lab.standing import IQ, Fault, fault, faults_of_client, kind_of
 from lab.tap.line import Piece
-from lab.wire.namespaces import CLIENT
+from lab.wire.namespaces import CLIENT, STREAM
 from lab.wire.session import parse
 from lab.wire.stream import Element
 from schemas.catalogue import catalogue
@@ -55,6 +55,8 @@ class ClientWatch:
         element = _read(piece)
         if element is None:
             self._legible = False
+        elif element.tag == f"{{{STREAM}}}features":  # a new session: its ids are its own
+            self._asked.clear()
         elif kind_of(element) == IQ and element.get("type") in {"get", "set"}:
             self._asked.setdefault((element.get("from", ""), element.get("id", "")), 0)
 

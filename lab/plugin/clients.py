@@ -36,8 +36,8 @@ from lab.wire.stream import Element
 from lab.wire.trace import Trace
 
 PATIENCE = 20.0  # seconds for whatever a client must do: programs are slower than sockets
-WATCH = pytest.StashKey[dict[str, ClientWatch]]()
-"""By name of a client: what it was seen to break."""
+WATCH = pytest.StashKey[list[tuple[str, ClientWatch]]]()
+"""For each tap: whose it is, and what that client was seen to break."""
 
 ElementMatches = Callable[[Element], bool]
 
@@ -140,7 +140,7 @@ class Arrivals:
 
     def __init__(self, cell: Cell, accounts: Accounts, trace: Trace) -> None:
         self._cell, self._accounts, self._trace = cell, accounts, trace
-        self.watches: dict[str, ClientWatch] = {}
+        self.watches: list[tuple[str, ClientWatch]] = []
         self._left = ExitStack()
 
     def __call__(
@@ -160,6 +160,8 @@ class Arrivals:
         """
         place = self._place(which)
         account = account or self._accounts.fresh()
+        watch = ClientWatch(self._cell)
+        self.watches.append((place.subject.name, watch))
         tap = self._left.enter_context(
             Tap(
                 self._cell,
@@ -171,7 +173,7 @@ class Arrivals:
                 without=without,
                 trace=self._trace,
                 label=place.subject.name,
-                observer=self.watches.setdefault(place.subject.name, ClientWatch(self._cell)),
+                observer=watch,
             )
         )
         client = ClientUnderTest(

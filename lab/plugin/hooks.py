@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -173,7 +173,7 @@ def _hold_against_standing_rules(progress: Progress, item: pytest.Item) -> None:
     connect = item.stash.get(CONNECT, None)
     if connect is not None and item.stash[CHECK].role == "server":
         connect.watch.look_at_what_is_left(connect.open)
-    found = [(name, fault) for name, watch in _watches(item).items() for fault in watch.faults]
+    found = [(name, fault) for name, watch in _watches(item) for fault in watch.faults]
     if not found:
         return
     faults = [fault for _, fault in found]
@@ -190,12 +190,12 @@ def _hold_against_standing_rules(progress: Progress, item: pytest.Item) -> None:
         progress.reason = f"{progress.reason}\nbroken standing rules, besides: {said}".strip()
 
 
-def _watches(item: pytest.Item) -> Mapping[str, Watch | ClientWatch]:
-    """Who watched whoever is under test, by the subject's name."""
+def _watches(item: pytest.Item) -> Sequence[tuple[str, Watch | ClientWatch]]:
+    """Who watched whoever is under test, with the subject's name."""
     if item.stash[CHECK].role == "server":
         connect = item.stash.get(CONNECT, None)
-        return {"": connect.watch} if connect is not None else {}
-    return item.stash.get(WATCH, {})
+        return [("", connect.watch)] if connect is not None else []
+    return item.stash.get(WATCH, [])
 
 
 def _was_cut_off(error: BaseException | None) -> bool:
@@ -241,7 +241,7 @@ def _result(item: pytest.Item, progress: Progress) -> CheckResult:
         seen=progress.seen,
         reason=progress.reason,
         trace=tuple(TraceEntry(e.at, e.session, e.direction, e.text) for e in trace.entries) if trace else (),
-        strictness=tuple(one for watch in _watches(item).values() for one in watch.strictness),
+        strictness=tuple(one for _, watch in _watches(item) for one in watch.strictness),
         blamed=progress.blamed if to_blame else "",
     )
 
