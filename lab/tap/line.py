@@ -68,7 +68,7 @@ class Line:
         for feature in list(features):
             if feature.tag in without:
                 features.remove(feature)
-        self._client.send(show(features))
+        self._pass_on_element(self._server, features)
 
     def _pass_on(self, ready: Sequence[object]) -> bool:
         """Whatever has come by now; False when a side is gone."""

@@ -56,9 +56,9 @@ def as_it_is(element: Element) -> Iterable[Piece]:
 class Tap:
     """`with Tap(cell, account, host) as tap:` the client of `account` can connect to `tap.endpoint`.
 
-    `from_client` and `from_server` are filters, to be set at any time. `arrivals` has what each connection came to,
-    `jid` the full JID once bound, `faults` what the client sent that is no XML stream. Every wait is at most
-    `patience` seconds.
+    `from_client` and `from_server` are filters, to be set at any time; the second sees the server's stream features,
+    too. `arrivals` has what each connection came to, `jid` the full JID once bound, `faults` what the client sent
+    that is no XML stream. Every wait is at most `patience` seconds.
     """
 
     def __init__(
@@ -88,6 +88,7 @@ class Tap:
         self._sent: list[Element] = []  # by the client, as it came
         self._reached: list[Element] = []  # the client, as it was passed on
         self._taken: set[tuple[int, int]] = set()  # list and place in it that somebody waited for
+        self._got: list[Piece] = []  # the client, whatever it was
         self._handed_in: deque[tuple[bool, Piece] | None] = deque()  # None: cut
         self._ended = 0  # connections
         self._why = ""  # the last one ended
@@ -157,6 +158,11 @@ class Tap:
         """All that reached the client so far and that fits."""
         with self._changed:
             return [element for element in self._reached if matches(element)]
+
+    def got(self) -> tuple[Piece, ...]:
+        """All that the client was sent since its first login, in order: what the tap injected, too."""
+        with self._changed:
+            return tuple(self._got)
 
     def bound(self) -> str:
         """Wait until the client has bound a resource: its full JID."""
@@ -260,10 +266,11 @@ class Tap:
         return self.from_server(element)
 
     def client_gets(self, piece: Piece) -> None:
-        if not isinstance(piece, str | bytes):
-            with self._changed:
+        with self._changed:
+            self._got.append(piece)
+            if not isinstance(piece, str | bytes):
                 self._reached.append(copy.deepcopy(piece))
-                self._changed.notify_all()
+            self._changed.notify_all()
         if self._observer is not None:
             self._observer.to_client(piece)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import fake_core
 import fake_im
-from telling import WRONG, tell
+from telling import WRONG, Failed, tell
 
 from lab.cell import Account, Cell, Endpoint, Subject, Transport
 from lab.errors import LabError
@@ -24,25 +24,36 @@ from lab.wire.negotiation import Stage
 from lab.wire.session import Session
 from lab.wire.transport import ConnectionLost
 
-FEATURES = (fake_core, fake_im)
+FEATURES = (fake_im, fake_core)
 STATE: dict[str, Any] = {"asked": False}
 
 
-def connect(number: int) -> None:
+def log_in(stage: Stage) -> Session:
     localpart, _, domain = os.environ["XMPP_JID"].partition("@")
     account = Account(localpart, domain, os.environ["XMPP_PASSWORD"])
     over: Transport = "c2s-direct-tls" if os.environ["XMPP_TLS"] == "direct" else "c2s"
     endpoint = Endpoint(os.environ["XMPP_HOST"], int(os.environ["XMPP_PORT"]))
     cell = Cell(domain, Subject("", ""), {over: endpoint}, ca=Path(os.environ["XMPP_CA"]), patience=30.0)
+    return negotiation.connect(
+        cell, stage, account=account, over=over, mechanism="SCRAM-SHA-1", observer=fake_im.ACKS
+    )
+
+
+def connect(number: int) -> None:
     try:
-        session = negotiation.connect(cell, Stage.BOUND, account=account, over=over, mechanism="SCRAM-SHA-1")
+        session = log_in(Stage.AUTHENTICATED if WRONG == "enables-early" else Stage.BOUND)
+        if WRONG == "enables-early":
+            fake_im.ACKS.begin(session)
+            negotiation.bind(session)
     except LabError as error:
         tell("failed", id=number, reason=str(error))
         return
-    session.send("<presence/>")
     STATE["session"], STATE["asked"] = session, False
     STATE["listener"] = threading.Thread(target=listen, args=(session,), daemon=True)
     STATE["listener"].start()
+    fake_im.begin(session)
+    if WRONG != "stays-away":
+        session.send("<presence/>")
     tell("online", jid=session.jid)
     tell("done", id=number, jid="somebody@else" if WRONG == "wrong-jid" else session.jid)
 
@@ -56,6 +67,22 @@ def listen(session: Session) -> None:
             tell("offline", reason=str(error))
         if isinstance(error, ConnectionLost):
             session.transport.close()
+            if not STATE["asked"] and fake_im.ACKS.name:
+                resume(session.jid)
+
+
+def resume(jid: str) -> None:
+    """Come again to a stream that broke, if that is possible."""
+    try:
+        session = log_in(Stage.AUTHENTICATED)
+        session.jid = jid
+        fake_im.ACKS.resume(session)
+    except LabError as error:
+        tell("log", text=f"not resumed: {error}")
+        return
+    STATE["session"] = session
+    tell("online", jid=jid)
+    listen(session)
 
 
 def leave(session: Session) -> None:
@@ -75,15 +102,15 @@ def carry_out(command: str, number: int, line: dict[str, Any]) -> None:
     session = STATE.get("session")
     if command == "connect":
         connect(number)
-    elif command == "send-message" and session is not None and not set(line) - {"id", "command", "to", "body"}:
-        body = line["body"].replace("&", "&amp;").replace("<", "&lt;")
-        session.send(f"<message to='{line['to']}' type='chat' id='m{number}'><body>{body}</body></message>")
-        tell("done", id=number, sent=f"m{number}")
     elif command == "disconnect" and session is not None:
+        fake_im.end(session)
         leave(session)
         tell("done", id=number)
     elif session is not None and (does := next((f.DOES[command] for f in FEATURES if command in f.DOES), None)):
-        tell("done", id=number, **does(session, line))
+        try:
+            tell("done", id=number, **does(session, line))
+        except Failed as failure:
+            tell("failed", id=number, reason=str(failure))
     elif WRONG != "does-anything":
         tell("unsupported", id=number)
     else:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from telling import WRONG
+from telling import FEATURES, WRONG
 
-from lab.wire.namespaces import NS
+from lab.wire.namespaces import DISCO_INFO, NS
 from lab.wire.session import Session, localname
 
 DOES: dict[str, Callable[[Session, dict[str, Any]], dict[str, Any]]] = {}
@@ -27,10 +27,16 @@ def heard(session: Session, stanza: Any) -> bool:
 
 
 def answer(session: Session, stanza: Any) -> None:
-    """Answer an iq: a ping by a result, what it does not know by an error."""
+    """Answer an iq: a ping and service discovery by a result, what it does not know by an error."""
     to = f" to='{stanza.get('from')}'" if stanza.get("from") else ""
     if stanza.find("ping:ping", NS) is not None:
         session.send(f"<iq type='result' id='{stanza.get('id')}'{to}/>")
+        return
+    query = stanza.find("disco:query", NS)
+    if stanza.get("type") == "get" and query is not None and not query.get("node"):
+        features = "".join(f"<feature var='{feature}'/>" for feature in FEATURES)
+        info = f"<query xmlns='{DISCO_INFO}'><identity category='client' type='bot'/>{features}</query>"
+        session.send(f"<iq type='result' id='{stanza.get('id')}'{to}>{info}</iq>")
         return
     error = "<service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
     if WRONG != "ignores-iq":
