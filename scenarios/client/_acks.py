@@ -26,7 +26,7 @@ class Acks:
     """
 
     def __init__(self, played: Played, *, early: Iterable[str] = (), refuses: bool = False) -> None:
-        self.client = played.client
+        self.client, self._played = played.client, played
         self.early, self.refuses = early, refuses
         self.lost: Matches = lambda _: False
         self.name = f"stream-{new_id()}"
@@ -36,8 +36,7 @@ class Acks:
 
     def enabled(self) -> None:
         """Wait until the client has had the time to enable it; `unsupported` where it has not."""
-        self.client.sentinel()
-        if not self.client.sent(lambda e: e.tag == f"{SM}enable"):
+        if not self._played.sent(lambda e: e.tag == f"{SM}enable"):
             unsupported(f"{self.client.place.title} does not enable stream management")
 
     def reached(self) -> int:

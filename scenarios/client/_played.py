@@ -15,10 +15,12 @@ from xml.sax.saxutils import escape, quoteattr
 from lab.plugin.clients import Arrive, ClientUnderTest
 from lab.plugin.judge import unsupported
 from lab.tap.line import Piece
+from lab.tap.tap import Matches
 from lab.wire.namespaces import (
     ARCHIVE,
     CARBONS,
     CHAT_STATES,
+    CLIENT,
     CORRECTION,
     DISCO_INFO,
     FORWARD,
@@ -86,6 +88,7 @@ class Played:
         self.contact = f"contact-{new_id()}@{client.domain}"
         self.device = f"{self.contact}/phone"
         self.stranger = f"stranger-{new_id()}@{client.domain}/lab"
+        self.fence = f"fence-{new_id()}@{client.domain}"
         self.items: dict[str, str] = {self.contact: "subscription='both' name='The contact'"}
         self.archive: Sequence[Archived] = ()
         self.intruders: Callable[[str], Iterable[str]] = lambda _: ()
@@ -141,6 +144,19 @@ class Played:
         """Wait until the client has seen all that was sent to it: it shows a message of the contact's behind that."""
         self.client.sentinel(self.device)
 
+    def sent(self, matches: Matches) -> list[Element]:
+        """All that fits of what the client has sent by the time that it has seen all that was sent to it.
+
+        It sends a message then, to somebody that nobody else knows: what it sent before has come when that has.
+        """
+        self.settled()
+        body = f"fence {new_id()}"
+        self.client.does("send-message", to=self.fence, body=body)
+        self.client.sends(
+            lambda e: e.findtext(f"{{{CLIENT}}}body") == body, f"the message {body!r} that was asked for"
+        )
+        return self.client.sent(matches)
+
     # --- what is asked of it
 
     def roster(self, until: Callable[[Mapping[str, Any]], bool]) -> dict[str, dict[str, Any]]:
@@ -177,7 +193,7 @@ class Played:
     def _answer(self, element: Element) -> Iterable[str] | None:
         """What the client gets for it; None where it goes on to the server."""
         to = element.get("to")
-        people = {self.contact, bare_of(self.stranger)}
+        people = {self.contact, bare_of(self.stranger), self.fence}
         if localname(element) in {"message", "presence"}:
             return () if to is not None and bare_of(to) in people else None
         if localname(element) != "iq" or element.get("type") not in {"get", "set"} or not len(element):

@@ -25,8 +25,7 @@ def _acked(played: Played) -> tuple[Element, str]:
     """The receipt for a message of the contact's, and that message's id; `unsupported` where it returns none."""
     played.presence(played.device)
     asked = played.message(played.device, f"Have you got it? {new_id()}", REQUEST)
-    played.settled()
-    if not played.client.sent(_is_ack):
+    if not played.sent(_is_ack):
         played.needs(RECEIPTS)
     return played.client.sends(_is_ack, f"a receipt for the message {asked!r}"), asked
 

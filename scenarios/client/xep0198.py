@@ -39,8 +39,7 @@ def test_client_enables_after_bind(arrive: Arrive) -> None:
 @MANAGED.must("3", says="A client asks for stream management once at most.")
 def test_client_enables_once(arrive: Arrive) -> None:
     played, _ = arrived_with_acks(arrive)
-    played.settled()
-    enables = played.client.sent(lambda e: e.tag == f"{SM}enable")
+    enables = played.sent(lambda e: e.tag == f"{SM}enable")
     require(len(enables) == 1, "one <enable/>", "; ".join(map(show, enables)))
 
 
@@ -103,8 +102,7 @@ def test_client_goes_on_without_stream_management(arrive: Arrive) -> None:
 @MANAGED.should("4", says="Just before it closes its stream, a client acknowledges what it has received.")
 def test_client_acknowledges_before_it_goes(arrive: Arrive) -> None:
     played, _ = arrived_with_acks(arrive)
-    played.settled()
-    before = len(played.client.sent(_is_ack))
+    before = len(played.sent(_is_ack))
     played.client.does("disconnect")
     played.client.tap.over()
     require(len(played.client.sent(_is_ack)) > before, "<a/> before the end of the stream", "none")
@@ -153,8 +151,7 @@ def test_client_begins_nothing_anew_when_resumed(arrive: Arrive) -> None:
     played, _ = arrived_with_acks(arrive)
     played.settled()
     resume = _resumed(played)
-    played.settled()
-    sent = played.client.sent(lambda _: True)
+    sent = played.sent(lambda _: True)
     later = [
         e
         for e in sent[max(n for n, e in enumerate(sent) if e.tag == resume.tag) :]

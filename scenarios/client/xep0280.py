@@ -98,9 +98,8 @@ def _answers_no_copy(arrive: Arrive, kind: str) -> None:
     played = _copying(arrive)
     message = _message(played, kind, f"copied {new_id()}", f"<request xmlns='{RECEIPTS}'/>")
     played.message(played.client.bare_jid, content=carbon(kind, message))
-    played.settled()
     people = {played.contact, played.client.bare_jid}
-    sent = played.client.sent(lambda e: localname(e) == "message" and bare_of(e.get("to", "")) in people)
+    sent = played.sent(lambda e: localname(e) == "message" and bare_of(e.get("to", "")) in people)
     require(not sent, f"no message in answer to a copy ({kind})", "; ".join(map(show, sent)))
 
 

@@ -60,8 +60,7 @@ def test_client_shows_no_error_as_message(arrive: Arrive) -> None:
 def test_client_does_not_answer_a_message_of_type_error(arrive: Arrive) -> None:
     played = arrived(arrive)
     played.message(played.device, "sent before", ERROR, kind="error")
-    played.settled()
-    answers = _sent_to(played, played.contact)
+    answers = played.sent(lambda e: localname(e) == "message" and bare_of(e.get("to", "")) == played.contact)
     require(not answers, "no message to the sender of an error", "; ".join(map(show, answers)))
 
 
@@ -118,7 +117,3 @@ def _sent_message(played: Played) -> Element:
     body = f"hello {new_id()}"
     played.client.does("send-message", to=played.contact, body=body)
     return played.client.sends(lambda e: e.findtext(f"{{{CLIENT}}}body") == body, f"a message with the body {body!r}")
-
-
-def _sent_to(played: Played, bare: str) -> list[Element]:
-    return played.client.sent(lambda e: localname(e) == "message" and bare_of(e.get("to", "")) == bare)

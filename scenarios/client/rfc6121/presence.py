@@ -95,8 +95,7 @@ def test_client_sends_presence(arrive: Arrive) -> None:
 def test_client_sends_no_probe(arrive: Arrive) -> None:
     played = arrived(arrive)
     played.presence(played.device)
-    played.settled()
-    probes = played.client.sent(lambda e: localname(e) == "presence" and e.get("type") == "probe")
+    probes = played.sent(lambda e: localname(e) == "presence" and e.get("type") == "probe")
     require(not probes, "no presence of type probe", "; ".join(map(show, probes)))
 
 

@@ -29,10 +29,9 @@ def _is_set(element: Element) -> bool:
 
 def _gets(played: Played) -> list[Element]:
     """The client's requests for the roster: by itself, or since its user wants to see it."""
-    played.settled()
-    if not played.client.sent(_is_get):
+    if not played.sent(_is_get):
         played.client.does("roster")
-    return played.client.sent(_is_get) or unsupported(f"{played.client.place.title} asks for no roster")
+    return played.sent(_is_get) or unsupported(f"{played.client.place.title} asks for no roster")
 
 
 def _pushed_by(played: Played, sender: str) -> str | None:

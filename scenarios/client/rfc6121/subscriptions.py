@@ -42,8 +42,7 @@ def test_client_shows_subscription_request(arrive: Arrive) -> None:
 def test_client_approves_nobody_by_itself(arrive: Arrive) -> None:
     played = arrived(arrive)
     who, _ = _asked(played)
-    played.settled()
-    sent = played.client.sent(lambda e: _presence(e, "subscribed", who))
+    sent = played.sent(lambda e: _presence(e, "subscribed", who))
     require(not sent, "no approval", "; ".join(map(show, sent)))
 
 
@@ -63,7 +62,7 @@ def test_client_refuses_subscription(arrive: Arrive) -> None:
     played.client.does("refuse", jid=who)
     sent = played.client.sends(lambda e: _presence(e, "unsubscribed", who), f"presence of type unsubscribed to {who}")
     require_equal(sent.get("to"), who, "the address of the refusal")
-    approvals = played.client.sent(lambda e: _presence(e, "subscribed", who))
+    approvals = played.sent(lambda e: _presence(e, "subscribed", who))
     require(not approvals, "no approval besides", "; ".join(map(show, approvals)))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import sys
 import threading
 from pathlib import Path
@@ -22,9 +23,11 @@ from lab.errors import LabError
 from lab.wire import negotiation
 from lab.wire.negotiation import Stage
 from lab.wire.session import Session
-from lab.wire.transport import ConnectionLost
+from lab.wire.transport import ConnectionLost, NoAnswer
 
 FEATURES = (fake_im, fake_core)
+LOCK = threading.Lock()
+"""Held by whoever reads or writes: two threads at once are too much for TLS."""
 STATE: dict[str, Any] = {"asked": False}
 
 
@@ -34,9 +37,17 @@ def log_in(stage: Stage) -> Session:
     over: Transport = "c2s-direct-tls" if os.environ["XMPP_TLS"] == "direct" else "c2s"
     endpoint = Endpoint(os.environ["XMPP_HOST"], int(os.environ["XMPP_PORT"]))
     cell = Cell(domain, Subject("", ""), {over: endpoint}, ca=Path(os.environ["XMPP_CA"]), patience=30.0)
-    return negotiation.connect(
+    session = negotiation.connect(
         cell, stage, account=account, over=over, mechanism="SCRAM-SHA-1", observer=fake_im.ACKS
     )
+    plain = session.send
+
+    def send(xml: Any) -> None:
+        with LOCK:
+            plain(xml)
+
+    setattr(session, "send", send)  # noqa: B010 - the type checker may not know
+    return session
 
 
 def connect(number: int) -> None:
@@ -61,7 +72,9 @@ def connect(number: int) -> None:
 def listen(session: Session) -> None:
     try:
         while True:
-            heard(session, session.receive(timeout=3600))
+            while (stanza := received(session)) is not None:
+                heard(session, stanza)
+            select.select([session.transport], [], [])
     except LabError as error:
         if not STATE["asked"] and WRONG != "never-offline":
             tell("offline", reason=str(error))
@@ -69,6 +82,13 @@ def listen(session: Session) -> None:
             session.transport.close()
             if not STATE["asked"] and fake_im.ACKS.name:
                 resume(session.jid)
+
+
+def received(session: Session) -> Any:
+    """The next stanza that has come, or None."""
+    with LOCK, contextlib.suppress(NoAnswer):
+        return session.receive(timeout=0.002)
+    return None
 
 
 def resume(jid: str) -> None:

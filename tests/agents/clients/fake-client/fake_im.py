@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 import fake_acks
 import fake_iq
 import fake_roster
-from fake_roster import bare
+from fake_roster import bare, believes
 from telling import FEATURES, WRONG, Failed, tell
 
 from lab.wire.namespaces import (
@@ -72,7 +72,7 @@ def _message(session: Session, stanza: Any) -> None:
     sender, own = stanza.get("from") or bare(session.jid), bare(session.jid)
     copy, result = stanza.find("carbons:*", NS), stanza.find("mam:result", NS)
     if copy is not None:
-        if sender == own or _believes(session, sender, "carbons"):
+        if sender == own or believes(session, sender, "carbons"):
             _copied(session, copy)
     elif result is not None:
         if _is_asked_for(session, result, sender):
@@ -83,24 +83,12 @@ def _message(session: Session, stanza: Any) -> None:
         _plain(session, stanza, sender)
 
 
-def _believes(session: Session, sender: str, what: str) -> bool:
-    """Whether somebody else is believed, wrongly, as what FAKE_AGENT says."""
-    own = bare(session.jid)
-    return {
-        f"{what}-of-anybody": True,
-        f"{what}-of-own-resources": bare(sender) == own,
-        f"{what}-of-server": sender == session.domain,
-        f"{what}-of-own-prefix": sender.startswith(own),
-        f"{what}-of-own-suffix": sender.endswith(own),
-    }.get(WRONG, False)
-
-
 def _copied(session: Session, copy: Any) -> None:
     kind, message = localname(copy), copy.find("forward:forwarded/c:message", NS)
     if f"hides-{kind}" == WRONG:
         return
     if f"answers-{kind}" == WRONG:
-        _acknowledge(session, message.get("from"), message.get("id", ""), kind)
+        _acknowledge(session, message.get("from"), message.get("id", ""), "chat")
     if WRONG == "sent-as-received":
         kind, message = "received", message.__copy__()
         message.set("from", message.get("to"))
@@ -116,7 +104,7 @@ def _opened(result: Any) -> str:
 def _is_asked_for(session: Session, result: Any, sender: str) -> bool:
     if not _QUERIES or (result.get("queryid") not in _QUERIES and WRONG != "any-query"):
         return False
-    return sender == bare(session.jid) or _believes(session, sender, "results")
+    return sender == bare(session.jid) or believes(session, sender, "results")
 
 
 def _plain(session: Session, stanza: Any, sender: str) -> None:
@@ -263,7 +251,7 @@ def archive(session: Session, line: dict[str, Any]) -> dict[str, Any]:
     rsm = f"<set xmlns='{RSM}'><max>{line.get('max', 50)}</max><before/></set>" if WRONG != "no-rsm" else ""
     to = session.domain if WRONG == "asks-server" else ""
     answer = fake_iq.ask(session, "set", f"<query xmlns='{ARCHIVE}' queryid='{query}'>{form}{rsm}</query>", to)
-    results = _QUERIES.pop(query) if WRONG != "never-closes-queries" else _QUERIES[query]
+    results = _QUERIES.pop(query)
     _done(answer)
     return {"messages": [_archived(session, r) for r in (reversed(results) if WRONG == "backwards" else results)]}
 

@@ -36,6 +36,18 @@ def _take(iq: Any) -> None:
         tell("contact", jid=jid, subscription=subscription)
 
 
+def believes(session: Session, sender: str, what: str) -> bool:
+    """Whether somebody is believed who is not the own account, wrongly, as FAKE_AGENT says of what."""
+    own = bare(session.jid)
+    return {
+        f"{what}-of-anybody": True,
+        f"{what}-of-own-resources": bare(sender) == own,
+        f"{what}-of-server": sender == session.domain,
+        f"{what}-of-own-prefix": sender.startswith(own),
+        f"{what}-of-own-suffix": sender.endswith(own),
+    }.get(WRONG, False)
+
+
 def contacts(_: Session, __: dict[str, Any]) -> dict[str, Any]:
     return {"contacts": list(ROSTER_SHOWN.values())}
 
@@ -57,14 +69,8 @@ def heard(session: Session, stanza: Any) -> bool:
         return False
     sender, own = stanza.get("from"), bare(session.jid)
     to = f" to='{sender}'" if sender else ""
-    believed = {
-        "believes-anybody": True,
-        "believes-own-resource": bare(sender or own) == own,
-        "believes-server": sender == session.domain,
-        "believes-own-prefix": (sender or own).startswith(own),
-        "believes-own-suffix": (sender or own).endswith(own),
-    }.get(WRONG, False)
-    if sender in {None, own} and not (WRONG == "needs-from" and sender is None):
+    believed = WRONG == "believes-anybody" or believes(session, sender or own, "roster")
+    if sender in {None, own}:
         if WRONG != "applies-no-push":
             _take(stanza)
         if WRONG != "answers-no-push":
