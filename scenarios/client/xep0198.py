@@ -114,8 +114,8 @@ def _resumed(played: Played) -> Element:
     played.client.tap.over()
     try:
         return played.client.sends(lambda e: e.tag == f"{SM}resume", "<resume/>")
-    except PeerError as error:
-        impossible(f"{played.client.place.title} does not resume a broken stream by itself: {error.seen}")
+    except PeerError:
+        impossible(f"{played.client.place.title} does not resume a broken stream by itself")
 
 
 @MANAGED.must("5", says="A client resumes a stream by the id that the server gave it, with what it had handled.")

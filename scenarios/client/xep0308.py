@@ -119,7 +119,10 @@ def test_client_ignores_correction_by_another(arrive: Arrive) -> None:
     body = f"forged {new_id()}"
     played.message(played.stranger, body, _replace(first))
     played.client.shows_nothing(
-        "message", lambda e: _is_applied(e, body, played.contact), "a stranger's correction", sender=played.device
+        "message",
+        lambda e: _is_applied(e, body, first, played.contact),
+        "a stranger's correction",
+        sender=played.device,
     )
 
 
@@ -134,15 +137,15 @@ def test_client_ignores_correction_by_another_occupant(arrive: Arrive) -> None:
     _in_room(played, f"{room}/tybalt", body, _replace(first))
     played.client.shows_nothing(
         "message",
-        lambda e: _is_applied(e, body, f"{room}/juliet"),
+        lambda e: _is_applied(e, body, first, f"{room}/juliet"),
         "another occupant's correction",
         sender=played.device,
     )
 
 
-def _is_applied(event: Event, body: str, author: str) -> bool:
-    """Whether a message is shown in the place of another, or as by its author, who did not write it."""
-    return event["body"] == body and ("corrects" in event or event["from"] in {author, f"{author}/phone"})
+def _is_applied(event: Event, body: str, first: str, author: str) -> bool:
+    """Whether a message is shown in the place of the first one, or as its author's, who did not write it."""
+    return event["body"] == body and (event.get("corrects") == first or event["from"] in {author, f"{author}/phone"})
 
 
 @CORRECT.must("4", says="A correction that names its own id harms nobody: the client goes on.")

@@ -196,12 +196,14 @@ def send_message(session: Session, line: dict[str, Any]) -> dict[str, Any]:
 
 
 def correct_message(session: Session, line: dict[str, Any]) -> dict[str, Any]:
-    identifier = {"corrects-another": "another", "corrects-last": _LAST.get(line["to"], "")}.get(WRONG, line["sent"])
+    last = _LAST.get(line["to"], "")
+    first = line.get("sent", last)
+    identifier = {"corrects-another": "another", "corrects-last": last}.get(WRONG, first)
     if WRONG == "corrects-elsewhere":
         line = {**line, "to": session.domain}
     if WRONG == "corrects-as-normal":
         line = {**line, "type": "normal"}
-    return _send(session, line, f"<replace xmlns='{CORRECTION}' id='{identifier}'/>", line["sent"])
+    return _send(session, line, f"<replace xmlns='{CORRECTION}' id='{identifier}'/>", first)
 
 
 _LAST: dict[str, str] = {}
