@@ -5,6 +5,7 @@ It runs in the tap's thread until one side is gone. What it reads it tells a `Li
 
 from __future__ import annotations
 
+import contextlib
 import selectors
 import socket
 from collections.abc import Callable, Iterable, Sequence
@@ -78,8 +79,22 @@ class Line:
             alive = [self._read(side) for side in (self._server, self._client) if side.transport in ready]
             return self._pass_on_events() and all(alive)
         except (ConnectionLost, NoAnswer, Cut) as error:
+            if not isinstance(error, Cut):
+                self._hear_the_rest()
             self._client.trace.note(self._client.label, f"the tap ends: {error}")
             return False
+
+    def _hear_the_rest(self) -> None:
+        """What the client sent before it went, in a hurry, it has sent all the same."""
+        with contextlib.suppress(PeerError):
+            self._read(self._client)
+        with contextlib.suppress(PeerViolation):
+            for event in iter(self._client.stream.next_event, None):
+                if isinstance(event, Received):
+                    with contextlib.suppress(PeerError):  # the server may be gone, too
+                        self._pass_on_element(self._client, event.element)
+                elif isinstance(event, StreamClosed):
+                    self._closed.add(self._client)
 
     def _read(self, side: Session) -> bool:
         """Take all that has come from a side; False at its end."""

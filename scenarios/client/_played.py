@@ -18,20 +18,23 @@ from lab.tap.line import Piece
 from lab.tap.tap import Matches
 from lab.wire.namespaces import (
     ARCHIVE,
+    CAPS,
     CARBONS,
     CHAT_STATES,
     CLIENT,
     CORRECTION,
     DISCO_INFO,
     FORWARD,
+    LAB,
     NS,
     PUBSUB,
     RECEIPTS,
     ROSTER,
     STANZA_ERROR,
 )
-from lab.wire.session import localname, new_id
+from lab.wire.session import localname, new_id, parse
 from lab.wire.stream import Element
+from scenarios.server._caps import verification_string
 
 TRIES = 3  # how often a client is asked what it shows, each time behind a sentinel: it may take a moment
 ID = "archived-"
@@ -116,6 +119,12 @@ class Played:
             f"<presence from={quoteattr(sender)} to={quoteattr(to)} id='{identifier}'{type_}>{content}</presence>"
         )
         return identifier
+
+    def available(self) -> None:
+        """The contact becomes available, and announces (XEP-0115) that it knows receipts, corrections, chat states."""
+        query = parse(f"<query xmlns='{DISCO_INFO}'>{_CONTACT}</query>")
+        ver = verification_string(query)
+        self.presence(self.device, content=f"<c xmlns='{CAPS}' hash='sha-1' node='{LAB}' ver={quoteattr(ver)}/>")
 
     def push(self, jid: str, attributes: str, *, sender: str | None = None) -> str:
         """Send it a roster push (RFC 6121 §2.1.6); its id."""
@@ -284,9 +293,11 @@ class Played:
     def _info(self, iq: Element, content: str) -> Iterable[str] | None:
         """The answer to a plain request for information; None for anything else."""
         query = iq.find("disco:query", NS)
-        if iq.get("type") != "get" or query is None or query.get("node"):
+        node = "" if query is None else query.get("node", "")
+        if iq.get("type") != "get" or query is None or not (node == "" or node.startswith(f"{LAB}#")):
             return None
-        return (self._reply(iq, f"<query xmlns='{DISCO_INFO}'>{content}</query>"),)
+        of_node = f" node={quoteattr(node)}" if node else ""
+        return (self._reply(iq, f"<query xmlns='{DISCO_INFO}'{of_node}>{content}</query>"),)
 
     def _reply(self, iq: Element, content: str, kind: str = "result") -> str:
         sender = iq.get("to") or self.client.bare_jid
