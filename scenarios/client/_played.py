@@ -121,7 +121,7 @@ class Played:
         return identifier
 
     def available(self) -> None:
-        """The contact becomes available, and announces (XEP-0115) that it knows receipts, corrections, chat states."""
+        """The contact becomes available, and announces (XEP-0115) receipts, corrections and chat states."""
         query = parse(f"<query xmlns='{DISCO_INFO}'>{_CONTACT}</query>")
         ver = verification_string(query)
         self.presence(self.device, content=f"<c xmlns='{CAPS}' hash='sha-1' node='{LAB}' ver={quoteattr(ver)}/>")
