@@ -6,6 +6,7 @@ that are no stanzas), nothing is said of answers any more.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from lxml import etree
@@ -30,7 +31,7 @@ class ClientWatch:
         self._strictness = Strictnesses(catalogue(), None)
         self._domain = cell.domain
         self._faults: dict[str, Fault] = {}
-        self._asked: dict[tuple[str, str], int] = {}  # (who asked, id) -> how often it was answered
+        self._asked: Counter[tuple[str, str]] = Counter()  # (who asked, id) -> how many answers it may have yet
         self._legible = True
 
     @property
@@ -58,7 +59,7 @@ class ClientWatch:
         elif element.tag == f"{{{STREAM}}}features":  # a new session: its ids are its own
             self._asked.clear()
         elif kind_of(element) == IQ and element.get("type") in {"get", "set"}:
-            self._asked.setdefault((element.get("from", ""), element.get("id", "")), 0)
+            self._asked[element.get("from", ""), element.get("id", "")] += 1
 
     def _judge_answer(self, answer: Element, jid: str) -> None:
         if not self._legible:
@@ -72,8 +73,8 @@ class ClientWatch:
             known = any(number == identifier for _, number in self._asked)
             self._blame((fault("reply-to" if known else "unasked-reply", answer),))
             return
-        self._asked[asked] += 1
-        if self._asked[asked] > 1:
+        self._asked[asked] -= 1
+        if self._asked[asked] < 0:
             self._blame((fault("answered-once", answer),))
 
     def _blame(self, faults: Iterable[Fault]) -> None:

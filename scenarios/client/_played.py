@@ -26,6 +26,7 @@ from lab.wire.namespaces import (
     DISCO_INFO,
     FORWARD,
     LAB,
+    MUC,
     NS,
     PUBSUB,
     RECEIPTS,
@@ -65,6 +66,10 @@ _SERVER = "<identity category='server' type='im'/>" + "".join(
 )
 _CONTACT = "<identity category='client' type='phone'/>" + "".join(
     f"<feature var='{feature}'/>" for feature in (DISCO_INFO, RECEIPTS, CORRECTION, CHAT_STATES)
+)
+
+_ROOM = "<identity category='conference' type='text'/>" + "".join(
+    f"<feature var='{feature}'/>" for feature in (DISCO_INFO, MUC, "muc_open", "muc_unmoderated", "muc_unsecured")
 )
 
 
@@ -127,8 +132,12 @@ class Played:
         self.presence(self.device, content=f"<c xmlns='{CAPS}' hash='sha-1' node='{LAB}' ver={quoteattr(ver)}/>")
 
     def push(self, jid: str, attributes: str, *, sender: str | None = None) -> str:
-        """Send it a roster push (RFC 6121 §2.1.6); its id."""
+        """Send it a roster push (RFC 6121 §2.1.6); its id. One of the own account's changes the roster, too."""
         identifier = new_id()
+        if sender in {None, self.client.bare_jid}:
+            self.items[jid] = attributes
+            if "'remove'" in attributes:
+                del self.items[jid]
         from_ = f" from={quoteattr(sender)}" if sender is not None else ""
         self.client.tap.inject(
             f"<iq type='set' id='{identifier}'{from_} to={quoteattr(self.client.jid)}>"
@@ -213,8 +222,7 @@ class Played:
         if to == self.client.domain:
             return self._info(element, _SERVER)
         if bare_of(to) in people:
-            error = f"<error type='cancel'><service-unavailable xmlns='{STANZA_ERROR}'/></error>"
-            return self._info(element, _CONTACT) or (self._reply(element, error, "error"),)
+            return self._info(element, _CONTACT) or (self._refusal(element),)
         return None
 
     @property
@@ -289,6 +297,15 @@ class Played:
             f"id='{new_id()}'><body>{escape(message.body)}</body>{message.content}</message>"
             f"</forwarded></result></message>"
         )
+
+    def answers_as_room(self, iq: Element) -> str:
+        """What a room, or the service that has it, answers: what it is, or that it knows no more."""
+        info = self._info(iq, _ROOM)
+        return "".join(info) if info is not None else self._refusal(iq)
+
+    def _refusal(self, iq: Element) -> str:
+        error = f"<error type='cancel'><service-unavailable xmlns='{STANZA_ERROR}'/></error>"
+        return self._reply(iq, error, "error")
 
     def _info(self, iq: Element, content: str) -> Iterable[str] | None:
         """The answer to a plain request for information; None for anything else."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.errors import PeerError
-from lab.plugin.clients import Arrive, ClientUnderTest
+from lab.plugin.clients import Arrive
 from lab.plugin.judge import impossible, require, require_equal
 from lab.plugin.requirement import Specification
 from lab.wire.namespaces import CLIENT, PING, STREAM, STREAM_MANAGEMENT
@@ -20,9 +20,10 @@ def _is_ack(element: Element) -> bool:
     return element.tag == f"{SM}a"
 
 
-def _acknowledged(client: ClientUnderTest) -> Element:
-    """The client's answer to a request that is sent now; what it acknowledged unasked before is passed over."""
-    before = len(client.sent(_is_ack))
+def _acknowledged(played: Played) -> Element:
+    """The client's answer to a request that is sent now; what it acknowledged before is passed over."""
+    client = played.client
+    before = len(played.sent(_is_ack))
     client.tap.inject(REQUEST)
     for _ in range(before):
         client.sends(_is_ack, "what it acknowledged before")
@@ -46,7 +47,7 @@ def test_client_enables_once(arrive: Arrive) -> None:
 @MANAGED.must("4", says="A request is acknowledged by <a/> with 'h', a number.")
 def test_client_acknowledges(arrive: Arrive) -> None:
     played, _ = arrived_with_acks(arrive)
-    ack = _acknowledged(played.client)
+    ack = _acknowledged(played)
     require((ack.get("h") or "").isdecimal(), "<a/> with a number in 'h'", ack)
 
 
@@ -75,7 +76,7 @@ def test_client_counts_from_enabled(arrive: Arrive) -> None:
 def _counts_right(played: Played, acks: Acks) -> None:
     played.settled()  # whatever was sent is handled now
     least = acks.reached()
-    ack = _acknowledged(played.client)
+    ack = _acknowledged(played)
     most = acks.reached()
     number = int(ack.get("h") or -1)
     require(least <= number <= most, f"h='{least}'" if least == most else f"'h' from {least} to {most}", ack)

@@ -71,6 +71,7 @@ WAYS: dict[str, dict[str, tuple[str, ...]]] = {
         "guesses-resource": ("client-begins-chat-with-bare-jid",),
     },
     "rfc-6120": {
+        "leaves-cdata-end": ("client-escapes-end-of-cdata",),
         "answers-errors": ("client-does-not-answer-a-message-of-type-error",),
     },
     "xep-0163": {

@@ -90,11 +90,19 @@ def test_client_shows_one_of_several_bodies(arrive: Arrive) -> None:
 @RFC.must("5.2.2", "12", says="A client sends a message with its text, to whom it is for, and with its type.")
 def test_client_sends_message(arrive: Arrive, kind: str) -> None:
     played = arrived(arrive)
-    body = f'{new_id()}: 1 < 2 & "ünïcode" 🦜 ]]>'
+    body = f'{new_id()}: 1 < 2 & "ünïcode" 🦜'
     played.client.does("send-message", to=played.contact, body=body, type=kind)
     sent = played.client.sends(lambda e: e.findtext(f"{{{CLIENT}}}body") == body, f"a message with the body {body!r}")
     require_equal(bare_of(sent.get("to", "")), played.contact, "the address")
     require_equal(sent.get("type", "normal"), kind, "the type")
+
+
+@CORE.must("11.3", says="A text with the end of a CDATA section in it (]]>) is sent as well-formed XML.")
+def test_client_escapes_end_of_cdata(arrive: Arrive) -> None:
+    played = arrived(arrive)
+    body = f"{new_id()} a[b[0]]> 1"
+    played.client.does("send-message", to=played.contact, body=body)
+    played.client.sends(lambda e: e.findtext(f"{{{CLIENT}}}body") == body, f"a message with the body {body!r}")
 
 
 @RFC.must_not("5.2.5", says="A message has one <thread/> or none.")

@@ -212,6 +212,7 @@ _LAST: dict[str, str] = {}
 def _send(session: Session, line: dict[str, Any], content: str, corrected: str = "") -> dict[str, Any]:
     identifier = corrected if WRONG == "corrects-with-same-id" and corrected else f"m{line['id']}"
     body = escape(line["body"]).replace("1", "2" if WRONG == "garbles" else "1")
+    body = body.replace("&gt;", ">") if WRONG == "leaves-cdata-end" else body
     to = f"{line['to']}/phone" if WRONG == "guesses-resource" else line["to"]
     kind = line.get("type", "chat")
     kind = "headline" if WRONG == "sends-headlines" else kind
