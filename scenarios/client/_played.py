@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
+from lab.agents.agent import Event
 from lab.plugin.clients import Arrive, ClientUnderTest
 from lab.plugin.judge import unsupported
 from lab.tap.line import Piece
@@ -174,6 +175,11 @@ class Played:
             lambda e: e.findtext(f"{{{CLIENT}}}body") == body, f"the message {body!r} that was asked for"
         )
         return self.client.sent(matches)
+
+    def shows_nothing(self, kind: str, matches: Callable[[Event], bool], what: str) -> None:
+        """As `ClientUnderTest.shows_nothing`, behind more than one message: a client may work on several at once."""
+        self.sent(lambda _: True)
+        self.client.shows_nothing(kind, matches, what, sender=self.device)
 
     # --- what is asked of it
 

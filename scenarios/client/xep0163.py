@@ -91,11 +91,10 @@ def test_client_ignores_event_in_contacts_name(arrive: Arrive, names: str) -> No
         more = f"<addresses xmlns='{ADDRESSES}'><address type='replyto' jid={quoteattr(played.device)}/></addresses>"
     sender = bare_of(played.stranger) if names != "nobody" else f"{bare_of(played.stranger)}/{played.contact}"
     played.message(sender, content=_event(nick, publisher) + more, kind="headline")
-    played.client.shows_nothing(
+    played.shows_nothing(
         "nick",
         lambda e: e["nick"] == nick and bare_of(e["from"]) == played.contact,
         "a stranger's event as a contact's",
-        sender=played.device,
     )
 
 

@@ -151,9 +151,7 @@ def test_client_ignores_receipt_of_another(arrive: Arrive) -> None:
     played = arrived(arrive)
     sent = _request(played)
     played.message(played.stranger, content=_received(sent))
-    played.client.shows_nothing(
-        "receipt", lambda e: bare_of(e["from"]) == played.contact, "a stranger's receipt", sender=played.device
-    )
+    played.shows_nothing("receipt", lambda e: bare_of(e["from"]) == played.contact, "a stranger's receipt")
 
 
 def _received(sent: Element) -> str:

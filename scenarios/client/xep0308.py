@@ -118,12 +118,7 @@ def test_client_ignores_correction_by_another(arrive: Arrive) -> None:
     first = played.message(played.device, "first")
     body = f"forged {new_id()}"
     played.message(played.stranger, body, _replace(first))
-    played.client.shows_nothing(
-        "message",
-        lambda e: _is_applied(e, body, first, played.contact),
-        "a stranger's correction",
-        sender=played.device,
-    )
+    played.shows_nothing("message", lambda e: _is_applied(e, body, first, played.contact), "a stranger's correction")
 
 
 @CORRECT.must(
@@ -135,11 +130,8 @@ def test_client_ignores_correction_by_another_occupant(arrive: Arrive) -> None:
     first = _in_room(played, f"{room}/juliet", "first")
     body = f"forged {new_id()}"
     _in_room(played, f"{room}/tybalt", body, _replace(first))
-    played.client.shows_nothing(
-        "message",
-        lambda e: _is_applied(e, body, first, f"{room}/juliet"),
-        "another occupant's correction",
-        sender=played.device,
+    played.shows_nothing(
+        "message", lambda e: _is_applied(e, body, first, f"{room}/juliet"), "another occupant's correction"
     )
 
 

@@ -127,9 +127,7 @@ def test_client_ignores_unsolicited_result(arrive: Arrive, sender: str) -> None:
     forged = _forged(played)
     archive = played.client.bare_jid if sender == "own-account" else played.forger(sender)
     played.client.tap.inject(played.result(forged, query, "forged", archive))
-    played.client.shows_nothing(
-        "message", lambda e: e["body"] == forged.body, f"an archived message from {sender}", sender=played.device
-    )
+    played.shows_nothing("message", lambda e: e["body"] == forged.body, f"an archived message from {sender}")
 
 
 def _forged(played: Played) -> Archived:
@@ -140,4 +138,4 @@ def _shows_not(played: Played, forged: Archived, what: str) -> None:
     bodies = [message["body"] for message in _shown(played)]
     require(forged.body not in bodies, f"the archive without {what}", str(bodies))
     require(played.archive[0].body in bodies, "the archive's own messages", str(bodies))
-    played.client.shows_nothing("message", lambda e: e["body"] == forged.body, what, sender=played.device)
+    played.shows_nothing("message", lambda e: e["body"] == forged.body, what)

@@ -51,9 +51,7 @@ def test_client_shows_no_error_as_message(arrive: Arrive) -> None:
     played = arrived(arrive)
     body = f"sent before {new_id()}"
     played.message(played.device, body, ERROR, kind="error")
-    played.client.shows_nothing(
-        "message", lambda e: e["body"] == body, "a message of type error as a message", sender=played.device
-    )
+    played.shows_nothing("message", lambda e: e["body"] == body, "a message of type error as a message")
 
 
 @CORE.must_not("8.3.1", says="A message of type error is not answered.")
@@ -69,9 +67,7 @@ def test_client_shows_no_message_without_body(arrive: Arrive) -> None:
     played = arrived(arrive)
     sender = f"{played.contact}/typing"
     played.message(sender, content=f"<active xmlns='{CHAT_STATES}'/>")
-    played.client.shows_nothing(
-        "message", lambda e: e["from"] == sender, "a message without a body", sender=played.device
-    )
+    played.shows_nothing("message", lambda e: e["from"] == sender, "a message without a body")
 
 
 @RFC.may("5.2.3", says="Of the bodies of a message in several languages, one is shown.")
@@ -81,9 +77,7 @@ def test_client_shows_one_of_several_bodies(arrive: Arrive) -> None:
     others = f"<body xml:lang='cs'>{mark} česky</body><body xml:lang='de'>{mark} deutsch</body>"
     played.message(played.device, f"{mark} english", others)
     played.client.shows("message", lambda e: mark in e["body"], "one of the bodies of the message")
-    played.client.shows_nothing(
-        "message", lambda e: mark in e["body"], "another body of the same message", sender=played.device
-    )
+    played.shows_nothing("message", lambda e: mark in e["body"], "another body of the same message")
 
 
 @pytest.mark.parametrize("kind", ["chat", "normal"])

@@ -70,11 +70,10 @@ def test_client_shows_no_availability_for_error(arrive: Arrive) -> None:
     played = arrived(arrive)
     error = "<error type='cancel'><remote-server-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
     played.presence(played.device, "error", error)
-    played.client.shows_nothing(
+    played.shows_nothing(
         "presence",
         lambda e: bare_of(e["from"]) == played.contact and e["available"],
         "availability of a contact whose presence is an error",
-        sender=played.device,
     )
 
 
