@@ -201,8 +201,7 @@ class Client:
             shown["id"] = message["id"]
         if message.get_plugin("delay", check=True) and message["delay"]["stamp"]:
             shown["stamp"] = _stamp(message["delay"]["stamp"])
-        if self.xmpp["xep_0308"].is_correction(message):
-            shown["corrects"] = message["replace"]["id"]
+        # No `corrects`: slixmpp says that a message wants to replace another; whether it does is its user's to judge.
         return shown
 
     def _receipt(self, message: Message) -> None:

@@ -122,6 +122,7 @@ final class Client {
             // Without one Smack tells everybody that it can say its version, and then refuses to.
             VersionManager.setDefaultVersion("Stanzalab's agent", "1");
             connection = new XMPPTCPConnection(configuration());
+            discovery().addFeature(MessageCorrectExtension.NAMESPACE); // Smack leaves it to who sends corrections
             listeners = new Listeners(connection, teller);
             rooms.clear();
         }

@@ -13,7 +13,6 @@ import org.jivesoftware.smack.roster.RosterLoadedListener;
 import org.jivesoftware.smackx.carbons.CarbonManager;
 import org.jivesoftware.smackx.chatstates.ChatStateManager;
 import org.jivesoftware.smackx.delay.packet.DelayInformation;
-import org.jivesoftware.smackx.message_correct.element.MessageCorrectExtension;
 import org.jivesoftware.smackx.muc.MultiUserChat;
 import org.jivesoftware.smackx.nick.packet.Nick;
 import org.jivesoftware.smackx.pep.PepManager;
@@ -63,7 +62,7 @@ final class Listeners extends AbstractRosterListener implements ConnectionListen
         if (message.getBody() == null || message.getType() == Message.Type.error) {
             return;
         }
-        MessageCorrectExtension corrects = MessageCorrectExtension.from(message);
+        // No `corrects`: Smack says that a message wants to replace another; whether it does is its user's to judge.
         teller.tell("message",
                 "from", text(message.getFrom()),
                 "to", message.getTo() == null ? null : message.getTo().toString(),
@@ -71,8 +70,7 @@ final class Listeners extends AbstractRosterListener implements ConnectionListen
                 "id", message.getStanzaId(),
                 "type", message.getType().toString(),
                 "carbon", carbon,
-                "stamp", stamp(DelayInformation.from(message)),
-                "corrects", corrects == null ? null : corrects.getIdInitialMessage());
+                "stamp", stamp(DelayInformation.from(message)));
     }
 
     private static String text(Jid jid) {
