@@ -36,6 +36,7 @@ PULL_SECONDS = 15.0
 CONTENT_LABEL = "stanzalab.content"
 EXTRA_CA = "lab-extra-ca.crt"
 LOCAL_CAS = Path("/usr/local/share/ca-certificates")
+_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n?", re.DOTALL)
 # Not part of a build: read by the lab itself, or put into the container when it starts.
 NOT_BUILT = ("*.toml", "*.j2", "__pycache__")
 
@@ -134,7 +135,7 @@ def _build(
     """Build, showing the output only when it fails. The tag is set by the engine when all has succeeded."""
     output: list[str] = []
     events = client.api.build(
-        fileobj=io.BytesIO(gzip.compress(archive({**context, EXTRA_CA: _extra_ca()}), mtime=0)),
+        fileobj=io.BytesIO(gzip.compress(archive({**context, **_extra_cas()}), mtime=0)),
         custom_context=True,
         encoding="gzip",
         tag=recipe.tag,
@@ -168,21 +169,23 @@ def _build(
         )
 
 
-def _extra_ca() -> bytes:
-    """The CAs that builds trust besides Debian's: the file `LAB_EXTRA_CA` names, or what this machine's own
-    administrator added to those that it trusts; empty where there are none.
+def _extra_cas() -> dict[str, bytes]:
+    """The CAs that builds trust besides Debian's: those in the file `LAB_EXTRA_CA` names, or what this machine's own
+    administrator added to those that it trusts. `lab-extra-ca.crt`, which is empty where there are none, then
+    `lab-extra-ca-2.crt` and so on: Java takes one from a file.
 
-    A Dockerfile that uses pip, npm, Maven or Go copies `lab-extra-ca.crt` to /usr/local/share/ca-certificates/.
+    A Dockerfile that uses pip, npm, Maven or Go copies `lab-extra-ca*.crt` to /usr/local/share/ca-certificates/.
     """
     named = os.environ.get("LAB_EXTRA_CA")
-    if not named:
-        return b"\n".join(file.read_bytes() for file in sorted(LOCAL_CAS.glob("*.crt")))
     try:
-        return Path(named).read_bytes()
+        files = [Path(named)] if named else sorted(LOCAL_CAS.glob("*.crt"))
+        bundle = b"\n".join(file.read_bytes() for file in files)
     except OSError as error:
         raise UsageError(
             f"LAB_EXTRA_CA names {named}, which cannot be read", cause=str(error), hint="name a PEM file"
         ) from error
+    first, *others = _CERTIFICATE.findall(bundle) or [bundle]
+    return {EXTRA_CA: first} | {f"lab-extra-ca-{number}.crt": one for number, one in enumerate(others, 2)}
 
 
 def _proxies() -> dict[str, str]:

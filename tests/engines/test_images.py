@@ -92,6 +92,12 @@ def test_an_extra_ca_is_handed_to_the_build(
     monkeypatch.setenv("LAB_EXTRA_CA", str(ca))
     image = subject_image(client, recipe, Remembered())
     assert read(client, image, "/ca") == "a certificate"
+    pem = "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n"
+    ca.write_text("".join(map(pem.format, ("one", "two"))))
+    (recipe.folder / "Dockerfile").write_text("ARG BASE\nFROM ${BASE}\nCOPY lab-extra-ca*.crt /ca/\n")
+    image = subject_image(client, recipe, Remembered())
+    assert read(client, image, "/ca/lab-extra-ca.crt") == pem.format("one")
+    assert read(client, image, "/ca/lab-extra-ca-2.crt") == pem.format("two")
     monkeypatch.setenv("LAB_EXTRA_CA", str(tmp_path / "none.pem"))
     (recipe.folder / "greeting").write_text("rebuild")
     with pytest.raises(UsageError, match="cannot be read"):
