@@ -1,0 +1,46 @@
+"""What a client does with what it is sent: told by what it sends next. Nothing here judges."""
+
+from __future__ import annotations
+
+from xml.sax.saxutils import quoteattr
+
+from lab.plugin.clients import ClientUnderTest
+from lab.wire.namespaces import LAB, STREAM
+from lab.wire.session import localname, new_id
+from lab.wire.stream import Element
+
+STREAM_ERROR_TAG = f"{{{STREAM}}}error"
+UNKNOWN = f"<lab xmlns='{LAB}'/>"
+STRANGER = "stranger"
+
+
+def stranger(client: ClientUnderTest) -> str:
+    """A full JID that the client has never heard of."""
+    return f"{STRANGER}-{new_id()}@{client.domain}/lab"
+
+
+def reaction(client: ClientUnderTest, xml: str) -> Element | None:
+    """Send the client something, and an iq behind it. What comes first, of:
+
+    a stream error; a stanza of type error that does not answer the iq; the answer to the iq: it went on as if
+    nothing were; None: the connection ended. Raises NoAnswer where nothing of it comes.
+    """
+    mark = f"behind-{new_id()}"
+    client.tap.inject(xml)
+    client.tap.inject(
+        f"<iq type='get' id='{mark}' from={quoteattr(client.domain)} to={quoteattr(client.jid)}>{UNKNOWN}</iq>"
+    )
+    return client.tap.expect_or_end(
+        lambda e: e.tag == STREAM_ERROR_TAG or e.get("type") == "error" or e.get("id") == mark,
+        "a stream error, a stanza error, or the answer to an iq that was sent behind",
+    )
+
+
+def refused_the_stream(element: Element | None) -> bool:
+    """Whether a reaction is a stream error."""
+    return element is not None and element.tag == STREAM_ERROR_TAG
+
+
+def went_on(element: Element | None) -> bool:
+    """Whether a reaction is the answer to the iq that was sent behind."""
+    return element is not None and localname(element) == "iq" and element.get("id", "").startswith("behind-")
