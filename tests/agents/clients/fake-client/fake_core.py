@@ -25,7 +25,7 @@ DOES: dict[str, Callable[[Session, dict[str, Any]], dict[str, Any]]] = {
 }
 STANZAS = {"iq", "message", "presence"}
 if WRONG == "takes-undeclared-prefixes":
-    stream._refuse_bad_names = lambda element: None
+    stream._refuse_bad_names = lambda element: None  # noqa: ARG005 - it has to have that name
 
 
 def presence() -> str:
@@ -41,7 +41,9 @@ def passes_over(session: Session, element: Any) -> bool:
     if WRONG == "dies-of-messages" and body and not body.startswith("sentinel-"):
         os._exit(1)
     foreign = not str(element.tag).startswith(f"{{{CLIENT}}}") or element.prefix is not None
-    if localname(element) in STANZAS and foreign and WRONG != "takes-foreign-stanzas":
+    if localname(element) in STANZAS and foreign:
+        if WRONG == "takes-foreign-stanzas":
+            tell("message", **{"from": element.get("from", ""), "body": body})
         return True
     if WRONG == "shows-unknown-parts" and localname(element) == "message":
         for part in element.iter("{*}body"):

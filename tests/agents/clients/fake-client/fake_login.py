@@ -148,5 +148,6 @@ def _bind(session: Session, account: Account) -> None:
         if WRONG != "goes-on-without-resource":
             raise
         session.jid = f"{account.jid}/none"
+        session.send("<presence/>")
     if WRONG == "keeps-its-resource" and wanted:
         session.jid = f"{account.jid}/{wanted}"
