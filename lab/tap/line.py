@@ -89,6 +89,10 @@ class Line:
             if not isinstance(error, Cut):
                 self._hear_the_rest()
             self._client.trace.note(self._client.label, f"the tap ends: {error}")
+            if not isinstance(error, Cut):
+                with contextlib.suppress(ConnectionLost, NoAnswer):  # who went may have said why
+                    self._read(self._client)
+                    self._pass_on_events()
             return False
 
     def _hear_the_rest(self) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from lab.agents.agent import CommandFailed
 from lab.plugin import Specification, require, require_equal, unsupported
 from lab.plugin.clients import ClientUnderTest, has
 from lab.wire.namespaces import CAPS, DATA_FORM, DISCO_INFO, NS, ROSTER
@@ -142,10 +143,16 @@ class Contacts:
         """What the client believes that one can do: at once, or (some rounds at most) until it is that, too."""
         for _ in range(ROUNDS):
             self._client.sentinel()
-            found: list[str] = self._client.does("features-of", jid=jid)["features"]
+            found = self._features_of(jid)
             if not until or until in found:
                 break
         return found
+
+    def _features_of(self, jid: str) -> list[str]:
+        try:
+            return list(self._client.does("features-of", jid=jid)["features"])
+        except CommandFailed:  # it knows nothing of that contact
+            return []
 
     def asked(self, jid: str) -> list[Element]:
         """What it asked of one."""

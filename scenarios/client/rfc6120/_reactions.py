@@ -1,9 +1,10 @@
-"""What a client does with what it is sent: told by what it sends next. Nothing here judges."""
+"""What a client does with what it is sent: told by what it sends next."""
 
 from __future__ import annotations
 
 from xml.sax.saxutils import quoteattr
 
+from lab.plugin import require
 from lab.plugin.clients import ClientUnderTest
 from lab.wire.namespaces import LAB, STREAM
 from lab.wire.session import localname, new_id
@@ -36,9 +37,12 @@ def reaction(client: ClientUnderTest, xml: str) -> Element | None:
     )
 
 
-def refused_the_stream(element: Element | None) -> bool:
-    """Whether a reaction is a stream error."""
-    return element is not None and element.tag == STREAM_ERROR_TAG
+def require_stream_error(client: ClientUnderTest, seen: Element | None) -> None:
+    """The check fails unless a reaction is a stream error. What the client sent may be no XML: that is said, too."""
+    faults = "; ".join(f"{fault.message}: {fault.seen}" for fault in client.tap.faults)
+    ended = f"the end of the connection; {faults}" if faults else "the end of the connection, without a word"
+    refused = seen is not None and seen.tag == STREAM_ERROR_TAG
+    require(refused, "a stream error", ended if seen is None else seen)
 
 
 def went_on(element: Element | None) -> bool:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-
 from lab.cell import Cell
 from lab.plugin import Specification, require, require_equal
 from lab.plugin.clients import Arrivals, has
-from lab.wire.namespaces import BIND, CLIENT, NS, STANZA_ERROR
+from lab.wire.namespaces import CLIENT, NS, STANZA_ERROR
 from lab.wire.session import localname, show
 from lab.wire.stream import Element
 from scenarios.client.rfc6120._login import logs_in
@@ -62,16 +60,24 @@ def test_client_does_not_go_on_without_a_resource(arrive: Arrivals) -> None:
 )
 def test_client_takes_the_resource_that_it_is_given(arrive: Arrivals) -> None:
     client = arrive(online=False, resource="asked-for")
-    given, told = f"{client.bare_jid}/given", threading.Event()
+    given = f"{client.bare_jid}/given"
+    bound: list[str] = []  # what the server knows it by
 
-    def renamed(element: Element) -> tuple[Element, ...]:
+    def to_client(element: Element) -> tuple[Element, ...]:
         jid = element.find("bind:bind/bind:jid", NS)
         if jid is not None:
+            bound.append(jid.text or "")
             jid.text = given
-            told.set()
+        for name in ("from", "to"):
+            if element.get(name) in bound:
+                element.set(name, given)
         return (element,)
 
-    client.tap.from_server = renamed
+    def to_server(element: Element) -> tuple[Element, ...]:
+        element.attrib.pop("from", None)  # the server would not know it
+        return (element,)
+
+    client.tap.from_server, client.tap.from_client = to_client, to_server
     jid = client.does("connect")["jid"]
-    require(told.is_set(), f"a resource asked for in {BIND}", "none")
+    require(bound, "a request for a resource", "none")
     require_equal(jid, given, "the JID")
