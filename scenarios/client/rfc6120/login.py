@@ -74,7 +74,7 @@ def test_client_takes_the_resource_that_it_is_given(arrive: Arrivals) -> None:
         return (element,)
 
     def to_server(element: Element) -> tuple[Element, ...]:
-        element.attrib.pop("from", None)  # the server would not know it
+        element.attrib.pop("from", "")  # the server would not know it
         return (element,)
 
     client.tap.from_server, client.tap.from_client = to_client, to_server
