@@ -31,9 +31,9 @@ ROUNDS = 20  # of messages behind an answer, until a client that is at work with
 
 
 def own_caps(client: ClientUnderTest) -> Element:
-    """The caps in its first presence; the check is `unsupported` where there are none."""
+    """The caps in its last presence; the check is `unsupported` where there are none."""
     annotated = client.sent(lambda e: localname(e) == "presence" and has("caps:c")(e))
-    caps = annotated[0].find("caps:c", NS) if annotated else None
+    caps = annotated[-1].find("caps:c", NS) if annotated else None
     if caps is None:
         unsupported("entity capabilities in presence")
     return caps

@@ -6,12 +6,14 @@ from xml.sax.saxutils import quoteattr
 
 from lab.plugin import require
 from lab.plugin.clients import ClientUnderTest
-from lab.wire.namespaces import LAB, STREAM
+from lab.wire.namespaces import LAB, PING, STREAM
 from lab.wire.session import localname, new_id
 from lab.wire.stream import Element
+from lab.wire.transport import NoAnswer
 
 STREAM_ERROR_TAG = f"{{{STREAM}}}error"
 UNKNOWN = f"<lab xmlns='{LAB}'/>"
+PINGED = f"<ping xmlns='{PING}'/>"  # answered even by clients that leave what they do not know unanswered
 STRANGER = "stranger"
 
 
@@ -29,7 +31,7 @@ def reaction(client: ClientUnderTest, xml: str) -> Element | None:
     mark = f"behind-{new_id()}"
     client.tap.inject(xml)
     client.tap.inject(
-        f"<iq type='get' id='{mark}' from={quoteattr(client.domain)} to={quoteattr(client.jid)}>{UNKNOWN}</iq>"
+        f"<iq type='get' id='{mark}' from={quoteattr(client.domain)} to={quoteattr(client.jid)}>{PINGED}</iq>"
     )
     return client.tap.expect_or_end(
         lambda e: e.tag == STREAM_ERROR_TAG or e.get("type") == "error" or e.get("id") == mark,
@@ -45,6 +47,13 @@ def require_stream_error(client: ClientUnderTest, seen: Element | None) -> None:
     require(refused, "a stream error", ended if seen is None else seen)
 
 
-def went_on(element: Element | None) -> bool:
-    """Whether a reaction is the answer to the iq that was sent behind."""
-    return element is not None and localname(element) == "iq" and element.get("id", "").startswith("behind-")
+def goes_on(client: ClientUnderTest, xml: str) -> bool:
+    """Send the client something: whether it neither refuses it nor ends the connection.
+
+    Who answers no iq at all may have gone on: what it shows says more.
+    """
+    try:
+        seen = reaction(client, xml)
+    except NoAnswer:
+        return True
+    return seen is not None and localname(seen) == "iq" and seen.get("id", "").startswith("behind-")
