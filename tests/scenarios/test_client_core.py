@@ -10,7 +10,10 @@ from lab.verdict import Keyword, Outcome
 from tests.scenarios.misbehaving import Way, outcomes
 
 PROVIDERS = ("RFC 6120", "RFC 7590", "XEP-0030", "XEP-0115", "XEP-0368")
-MODULES_OF_OTHERS = ("rfc-6120/client-does-not-answer-a-message-of-type-error",)
+MODULES_OF_OTHERS = (
+    "rfc-6120/client-does-not-answer-a-message-of-type-error",
+    "rfc-6120/client-escapes-end-of-cdata",
+)
 WRONG_CERTIFICATES = ("untrusted", "wrong-name", "expired")
 
 
@@ -27,7 +30,7 @@ WAYS: dict[str, dict[str, tuple[str, ...]]] = {
         "no-restart-after-tls": ("client-restarts-the-stream-after-tls",),
         "believes-before-tls": ("client-forgets-what-came-before-tls",),
         "prefers-plain": _each(
-            "client-prefers-scram", "SCRAM-SHA-1,PLAIN", "PLAIN,SCRAM-SHA-1", "PLAIN,SCRAM-SHA-256,SCRAM-SHA-1"
+            "client-prefers-scram", "SCRAM-SHA-1:PLAIN", "PLAIN:SCRAM-SHA-1", "PLAIN:SCRAM-SHA-256:SCRAM-SHA-1"
         ),
         "has-no-scram": ("client-logs-in-by-scram",),
         "has-no-plain": ("client-logs-in-by-plain-over-tls",),
