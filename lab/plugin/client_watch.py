@@ -58,7 +58,7 @@ class ClientWatch:
             self._legible = False
         elif element.tag == f"{{{STREAM}}}features":  # a new session: its ids are its own
             self._asked.clear()
-        elif kind_of(element) == IQ and element.get("type") in {"get", "set"}:
+        elif kind_of(element) == IQ and element.get("type") not in {"result", "error"}:  # a wrong type is refused
             self._asked[element.get("from", ""), element.get("id", "")] += 1
 
     def _judge_answer(self, answer: Element, jid: str) -> None:

@@ -6,12 +6,13 @@ knows a server behind it.
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from secrets import token_hex
+from secrets import token_bytes, token_hex
 from typing import Literal
 
 from lab.cell import Account
@@ -23,6 +24,7 @@ from lab.wire.session import Session, show
 from lab.wire.stream import Element, StreamOpened
 
 ATTEMPTS = 5  # logins, or steps of one, that a client may take
+ALPN = "xmpp-client"  # XEP-0368 §3
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,9 @@ class Offer:
     """What the tap shows a client before it is logged in.
 
     `certificate` is one of `lab.tap.tap.CERTIFICATES`; `before_tls` and `mechanisms` are the SASL mechanisms offered
-    without and with TLS. Where it `lies`, it does not know the password: every login succeeds, without proof of ours.
+    without and with TLS. Where it `lies`, it does not know the password: every login succeeds, and what stands for
+    the proof of ours is the `lie`. Where it `refuses`, every login fails with that condition (§6.5). `after_proceed`
+    is sent in clear behind `<proceed/>`, before TLS.
     """
 
     certificate: str = "right"
@@ -38,6 +42,9 @@ class Offer:
     before_tls: tuple[str, ...] = ()
     mechanisms: tuple[str, ...] = ("SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN")
     lies: bool = False
+    lie: Literal["no-proof", "wrong-proof", "at-once"] = "no-proof"
+    refuses: str = ""
+    after_proceed: str = ""
 
 
 @dataclass
@@ -45,15 +52,24 @@ class Arrival:
     """What a client did on one connection, as far as it came.
 
     `secured`: TLS stands. `tls_failure`: the handshake failed, in OpenSSL's words. `tried` has each login: mechanism,
-    and whether it went over TLS. `headers` are its stream headers, `restarted` that it opened a stream after SASL.
+    and whether it went over TLS; `acts_as` the authorization identity of each, None where none could be read.
+    `headers` are its stream headers, `namespaces` what each of them declares (by prefix), `restarted` that it opened
+    a stream after SASL. `server_name` and `alpn` are what its TLS asked for. `closed`: it closed its stream; `left`:
+    it went, by itself.
     """
 
     secured: bool = False
     tls_failure: str = ""
+    server_name: str | None = None
+    alpn: str | None = None
     tried: list[tuple[str, bool]] = field(default_factory=list)
+    acts_as: list[str | None] = field(default_factory=list)
     authenticated: bool = False
     headers: list[Mapping[str, str]] = field(default_factory=list)
+    namespaces: list[Mapping[str | None, str]] = field(default_factory=list)
     restarted: bool = False
+    closed: bool = False
+    left: bool = False
 
 
 def greet(
@@ -68,7 +84,7 @@ def greet(
     else:
         _open(session, arrival, _features_before_tls(offer))
         if _begins_tls(session, arrival, offer, account):
-            session.send(f"<proceed xmlns='{TLS}'/>")
+            session.send(f"<proceed xmlns='{TLS}'/>{offer.after_proceed}")
             _secure(session, arrival, certificate)
     if arrival.secured:
         session.stream.restart()
@@ -98,6 +114,7 @@ def _take_header(session: Session, arrival: Arrival) -> None:
     if not isinstance(event, StreamOpened):
         raise PeerError("the client sent no stream header", expected="a stream header", seen=repr(event))
     arrival.headers.append({str(name): str(value) for name, value in event.element.attrib.items()})
+    arrival.namespaces.append({prefix: str(name) for prefix, name in event.element.nsmap.items()})
 
 
 def _features_before_tls(offer: Offer) -> str:
@@ -123,13 +140,15 @@ def _begins_tls(session: Session, arrival: Arrival, offer: Offer, account: Accou
 def _secure(session: Session, arrival: Arrival, certificate: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
+    context.set_alpn_protocols([ALPN])
+    context.sni_callback = lambda _, name, __: setattr(arrival, "server_name", name)
     try:
         session.transport.accept_tls(context, timeout=session.patience)
     except PeerError as error:
         arrival.tls_failure = error.seen
         session.trace.note(session.label, f"TLS: {error.seen}")
         raise
-    arrival.secured = True
+    arrival.secured, arrival.alpn = True, session.transport.alpn
     session.trace.note(session.label, f"TLS: {session.transport.secured().version()}")
 
 
@@ -143,10 +162,13 @@ def _log_in(session: Session, arrival: Arrival, offer: Offer, account: Account, 
             raise PeerError("the client did not log in", expected="<auth/>", seen=show(element))
         mechanism = element.get("mechanism", "")
         arrival.tried.append((mechanism, arrival.secured))
+        arrival.acts_as.append(_authorization_identity(mechanism, element))
         offered = offer.mechanisms if arrival.secured else offer.before_tls
         try:
             if mechanism not in offered:
                 raise Refused("invalid-mechanism")
+            if offer.refuses:
+                raise Refused(offer.refuses)
             exchange = authentication.exchange(
                 mechanism,
                 lambda localpart: password if localpart == account.localpart else None,
@@ -155,7 +177,7 @@ def _log_in(session: Session, arrival: Arrival, offer: Offer, account: Account, 
                 certificate=b"",
                 checks=not offer.lies,
             )
-            _play(session, exchange, element)
+            _play(session, exchange, element, offer)
         except Refused as refused:
             session.send(f"<failure xmlns='{SASL}'><{refused.condition}/></failure>")
         else:
@@ -164,13 +186,29 @@ def _log_in(session: Session, arrival: Arrival, offer: Offer, account: Account, 
     raise PeerError("the client did not log in", expected="a login that succeeds", seen=f"{ATTEMPTS} that failed")
 
 
-def _play(session: Session, exchange: authentication.Exchange, element: Element) -> None:
+def _authorization_identity(mechanism: str, auth: Element) -> str | None:
+    """Whom the client wants to act as (RFC 4616 §2, RFC 5801 §4); empty for itself, None where it cannot be read."""
+    with contextlib.suppress(Refused, UnicodeDecodeError):
+        text = (authentication.decode(auth.text) or b"").decode()
+        if mechanism == "PLAIN" and "\0" in text:
+            return text.partition("\0")[0]
+        if mechanism.startswith("SCRAM-") and text.count(",") > 1:
+            return text.split(",")[1].removeprefix("a=").replace("=2C", ",").replace("=3D", "=")
+    return None
+
+
+def _play(session: Session, exchange: authentication.Exchange, element: Element, offer: Offer) -> None:
     """One exchange to its end. Raises Refused."""
+    if offer.lies and offer.lie == "at-once":
+        session.send(f"<success xmlns='{SASL}'/>")
+        return
     for _ in range(ATTEMPTS):
         match exchange.respond(authentication.decode(element.text)):
             case Challenge(data):
                 session.send(f"<challenge xmlns='{SASL}'>{b64encode(data).decode()}</challenge>")
             case Success(_, data):
+                if offer.lies and offer.lie == "wrong-proof":
+                    data = b"v=" + b64encode(token_bytes(32))
                 session.send(f"<success xmlns='{SASL}'>{b64encode(data).decode() if data else ''}</success>")
                 return
         element = session.receive()

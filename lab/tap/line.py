@@ -42,6 +42,13 @@ class Line:
     def __init__(self, client: Session, server: Session, listener: Listener) -> None:
         self._client, self._server, self._listener = client, server, listener
         self._closed: set[Session] = set()
+        self.client_left = False
+        """Whether the client's connection ended by itself, in order or not."""
+
+    @property
+    def client_closed(self) -> bool:
+        """Whether the client closed its stream (RFC 6120 §4.4)."""
+        return self._client in self._closed
 
     def run(self, wake: socket.socket, over: Callable[[], bool], without: frozenset[str]) -> None:
         """Pass on until a side is gone, or it is `over`: something to read on `wake` says that one had better look.
@@ -82,6 +89,10 @@ class Line:
             if not isinstance(error, Cut):
                 self._hear_the_rest()
             self._client.trace.note(self._client.label, f"the tap ends: {error}")
+            if not isinstance(error, Cut):
+                with contextlib.suppress(ConnectionLost, NoAnswer):  # who went may have said why
+                    self._read(self._client)
+                    self._pass_on_events()
             return False
 
     def _hear_the_rest(self) -> None:
@@ -98,9 +109,13 @@ class Line:
 
     def _read(self, side: Session) -> bool:
         """Take all that has come from a side; False at its end."""
-        while data := side.transport.try_receive():
-            side.trace.received(side.label, data)
-            side.stream.receive_data(data)
+        data: bytes | None = b""
+        try:
+            while data := side.transport.try_receive():
+                side.trace.received(side.label, data)
+                side.stream.receive_data(data)
+        finally:  # it may have been reset
+            self.client_left = side is self._client and data is not None
         if data == b"":
             side.trace.note(side.label, "closed the connection")
         return data is None

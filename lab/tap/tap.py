@@ -25,15 +25,17 @@ from lab.tap.line import Cut, Line, Piece
 from lab.wire import namespaces, negotiation
 from lab.wire.namespaces import BIND
 from lab.wire.negotiation import Stage
-from lab.wire.session import Session, show
+from lab.wire.session import Session, StreamEnded, StreamFailed, show
 from lab.wire.stream import Element, PeerViolation
 from lab.wire.trace import Trace
-from lab.wire.transport import NoAnswer, Transport
+from lab.wire.transport import ConnectionLost, NoAnswer, Transport
 
 CERTIFICATES = ("right", "expired", "wrong-name", "untrusted")
 """What a cell's `tap` has a file for."""
 
 STREAM_MANAGEMENT = f"{{{namespaces.STREAM_MANAGEMENT}}}sm"
+
+_BOUND = f"{{{BIND}}}bind/{{{BIND}}}jid"
 
 Filter = Callable[[Element], Iterable[Piece]]
 """What becomes of an element: itself, another, several, none."""
@@ -135,19 +137,29 @@ class Tap:
         """The next element of the client's that fits; each counts once. Raises NoAnswer with what came instead."""
         return self._next(self._sent, matches, what)
 
+    def expect_or_end(self, matches: Matches, what: str) -> Element | None:
+        """As `expect`, or None where the client's last connection ended without it."""
+
+        def found() -> tuple[Element | None] | None:
+            element = self._take(self._sent, matches)
+            ended = self._ended == len(self.arrivals)
+            return (element,) if element is not None or ended else None
+
+        return self._wait(found, what, self._sent)[0]
+
     def reaches(self, matches: Matches, what: str) -> Element:
         """The next element that reached the client and that fits; each counts once. Raises NoAnswer."""
         return self._next(self._reached, matches, what)
 
     def _next(self, elements: list[Element], matches: Matches, what: str) -> Element:
-        def found() -> Element | None:
-            for place, element in enumerate(elements):
-                if (id(elements), place) not in self._taken and matches(element):
-                    self._taken.add((id(elements), place))
-                    return element
-            return None
+        return self._wait(lambda: self._take(elements, matches), what, elements)
 
-        return self._wait(found, what, elements)
+    def _take(self, elements: list[Element], matches: Matches) -> Element | None:
+        for place, element in enumerate(elements):
+            if (id(elements), place) not in self._taken and matches(element):
+                self._taken.add((id(elements), place))
+                return element
+        return None
 
     def sent(self, matches: Matches = lambda _: True) -> list[Element]:
         """All that the client sent so far and that fits."""
@@ -231,9 +243,15 @@ class Tap:
             server = negotiation.connect(
                 self._cell, Stage.AUTHENTICATED, account=self._account, trace=self.trace, label="server"
             )
-            Line(client, server, self).run(self._woken, lambda: self._over, self._without)
+            line = Line(client, server, self)
+            try:
+                line.run(self._woken, lambda: self._over, self._without)
+            finally:
+                arrival.closed, arrival.left = line.client_closed, line.client_left
         except PeerError as error:
             why = f"{error.message}: {error.seen}"
+            arrival.closed = isinstance(error, StreamEnded)
+            arrival.left = arrival.left or isinstance(error, StreamEnded | StreamFailed | ConnectionLost)
             if isinstance(error, PeerViolation):
                 self.faults.append(error)
         except Exception as error:  # noqa: BLE001 - a filter's, an observer's: raised again where somebody waits
@@ -258,12 +276,14 @@ class Tap:
         return self.from_client(element)
 
     def server_says(self, element: Element) -> Iterable[Piece]:
-        jid = element.findtext(f"{{{BIND}}}bind/{{{BIND}}}jid")
-        if jid and element.get("type") == "result":
-            with self._changed:
-                self.jid = jid
-                self._changed.notify_all()
-        return self.from_server(element)
+        pieces = tuple(self.from_server(element))
+        for piece in pieces:  # the client is who it was told to be
+            jid = None if isinstance(piece, (str, bytes)) else piece.findtext(_BOUND)
+            if jid and element.get("type") == "result":
+                with self._changed:
+                    self.jid = jid
+                    self._changed.notify_all()
+        return pieces
 
     def client_gets(self, piece: Piece) -> None:
         with self._changed:

@@ -59,3 +59,40 @@ def test_no_starttls_is_seen_in_the_features(tapping: Tapping, connecting: Conne
     session = connecting(tap, Stage.OPENED)
     assert session.features is not None
     assert session.features.find("{*}starttls") is None
+
+
+def test_what_a_client_asks_of_tls_and_whom_it_acts_as_is_told(tapping: Tapping, connecting: Connecting) -> None:
+    tap = tapping(direct=True)
+    session = connecting(tap, over="c2s-direct-tls", mechanism="SCRAM-SHA-1")
+    arrival = tap.arrivals[0]
+    assert (arrival.server_name, arrival.alpn, arrival.acts_as) == (session.domain, "xmpp-client", [""])
+    assert [namespaces[None] for namespaces in arrival.namespaces] == ["jabber:client"] * 2
+
+
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-1", "PLAIN"])
+def test_every_login_is_refused_where_that_is_offered(
+    tapping: Tapping, connecting: Connecting, mechanism: str
+) -> None:
+    tap = tapping(offer=Offer(refuses="account-disabled"))
+    with pytest.raises(PeerError) as caught:
+        connecting(tap, mechanism=mechanism)
+    assert "account-disabled" in caught.value.seen
+    assert tap.over().left
+
+
+@pytest.mark.parametrize("lie", ["no-proof", "wrong-proof", "at-once"])
+def test_no_lie_is_believed(tapping: Tapping, connecting: Connecting, lie: str) -> None:
+    offer = Offer(mechanisms=("SCRAM-SHA-1",), lies=True, lie=lie)  # type: ignore[arg-type]
+    tap = tapping(offer=offer)
+    with pytest.raises(PeerError):
+        connecting(tap, mechanism="SCRAM-SHA-1")
+    assert not tap.over().restarted
+
+
+def test_how_a_client_leaves_is_told(tapping: Tapping, connecting: Connecting) -> None:
+    tap = tapping()
+    connecting(tap).send("</stream:stream>")
+    assert tap.over().closed
+    connecting(tap).transport.abort()
+    gone = tap.over(2)
+    assert (gone.closed, gone.left) == (False, True)

@@ -16,6 +16,7 @@ from typing import Any
 
 import fake_core
 import fake_im
+import fake_login
 from telling import WRONG, Failed, tell
 
 from lab.cell import Account, Cell, Endpoint, Subject, Transport
@@ -37,9 +38,7 @@ def log_in(stage: Stage) -> Session:
     over: Transport = "c2s-direct-tls" if os.environ["XMPP_TLS"] == "direct" else "c2s"
     endpoint = Endpoint(os.environ["XMPP_HOST"], int(os.environ["XMPP_PORT"]))
     cell = Cell(domain, Subject("", ""), {over: endpoint}, ca=Path(os.environ["XMPP_CA"]), patience=30.0)
-    session = negotiation.connect(
-        cell, stage, account=account, over=over, mechanism="SCRAM-SHA-1", observer=fake_im.ACKS
-    )
+    session = fake_login.log_in(cell, account, over, stage, fake_im.ACKS)
     plain = session.send
 
     def send(xml: Any) -> None:
@@ -64,7 +63,7 @@ def connect(number: int) -> None:
     STATE["listener"].start()
     fake_im.begin(session)
     if WRONG != "stays-away":
-        session.send("<presence/>")
+        session.send(fake_core.presence())
     tell("online", jid=session.jid)
     tell("done", id=number, jid="somebody@else" if WRONG == "wrong-jid" else session.jid)
 
@@ -78,6 +77,8 @@ def listen(session: Session) -> None:
     except LabError as error:
         if not STATE["asked"] and WRONG != "never-offline":
             tell("offline", reason=str(error))
+        if not isinstance(error, ConnectionLost):
+            fake_core.ended(session, error)
         if isinstance(error, ConnectionLost):
             session.transport.close()
             if not STATE["asked"] and fake_im.ACKS.name:
@@ -109,13 +110,19 @@ def leave(session: Session) -> None:
     """Close the stream, and the socket only once nobody reads it: its number may be another one's next."""
     STATE["asked"] = True
     with contextlib.suppress(LabError):  # it may be gone
-        session.send("</stream:stream>")
+        if WRONG == "leaves-without-closing":
+            session.transport.abort()
+        else:
+            session.send("</stream:stream>")
+            if WRONG == "talks-behind-the-end":
+                session.send("<presence/>")
     STATE["listener"].join(30.0)
     session.transport.close()
 
 
 def heard(session: Session, stanza: Any) -> None:
-    any(feature.heard(session, stanza) for feature in FEATURES)
+    if not fake_core.passes_over(session, stanza):
+        any(feature.heard(session, stanza) for feature in FEATURES)
 
 
 def carry_out(command: str, number: int, line: dict[str, Any]) -> None:

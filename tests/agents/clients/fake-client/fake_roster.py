@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from xml.sax.saxutils import escape
 
+import fake_disco
 import fake_iq
 from telling import WRONG, tell
 
@@ -109,7 +110,8 @@ def send_presence(session: Session, line: dict[str, Any]) -> dict[str, Any]:
         children.pop("status", None)
     text = "".join(f"<{name}>{escape(str(value))}</{name}>" for name, value in children.items())
     to = f" to='{line['to']}'" if "to" in line else ""
-    session.send(f"<presence{to}>{text}</presence>")
+    caps = "" if WRONG == "sends-caps-once" else fake_disco.caps()
+    session.send(f"<presence{to}>{text}{caps}</presence>")
     return {}
 
 
