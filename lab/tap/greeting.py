@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_bytes, token_hex
 from typing import Literal
+from xml.sax.saxutils import quoteattr
 
 from lab.cell import Account
 from lab.errors import PeerError
@@ -96,9 +97,11 @@ def greet(
 
 
 def answer_header(session: Session) -> None:
-    """Our own stream header (§4.7)."""
+    """Our own stream header (§4.7); it is for whom the client said that it is (§4.7.2)."""
+    sender = session.header.get("from") if session.header else None
+    to = f" to={quoteattr(sender)}" if sender else ""
     session.send(
-        f"<?xml version='1.0'?><stream:stream xmlns='{CLIENT}' xmlns:stream='{STREAM}' from='{session.domain}' "
+        f"<?xml version='1.0'?><stream:stream xmlns='{CLIENT}' xmlns:stream='{STREAM}' from='{session.domain}'{to} "
         f"id='{token_hex(8)}' version='1.0' xml:lang='en'>"
     )
 
@@ -113,6 +116,7 @@ def _take_header(session: Session, arrival: Arrival) -> None:
     event = session.next_event()
     if not isinstance(event, StreamOpened):
         raise PeerError("the client sent no stream header", expected="a stream header", seen=repr(event))
+    session.header = event
     arrival.headers.append({str(name): str(value) for name, value in event.element.attrib.items()})
     arrival.namespaces.append({prefix: str(name) for prefix, name in event.element.nsmap.items()})
 

@@ -7,7 +7,7 @@ import pytest
 from lab.errors import PeerError
 from lab.tap.greeting import Offer
 from lab.tap.tap import CERTIFICATES
-from lab.wire.negotiation import Stage
+from lab.wire.negotiation import Stage, expect_header, header
 from tests.tap.conftest import Connecting, Tapping
 
 
@@ -96,3 +96,9 @@ def test_how_a_client_leaves_is_told(tapping: Tapping, connecting: Connecting) -
     connecting(tap).transport.abort()
     gone = tap.over(2)
     assert (gone.closed, gone.left) == (False, True)
+
+
+def test_the_header_is_for_whom_the_client_says_that_it_is(tapping: Tapping, connecting: Connecting) -> None:
+    session = connecting(tapping(), Stage.CONNECTED)
+    session.send(header(to="fake.test", attributes="from='me&apos;s@fake.test'"))
+    assert expect_header(session).get("to") == "me's@fake.test"
