@@ -171,12 +171,13 @@ def _answers_all(stage: _Stage) -> str:
 
 
 def _arguments(command: str, stage: _Stage) -> dict[str, Any]:
+    """What a command needs, of somebody who answers at once: the server, or the contact that it delivers to."""
     values = {
         "to": stage.bob.jid,
-        "jid": stage.bob.jid if command in {"discover", "features-of", "ping"} else stage.bob.bare_jid,
+        "jid": stage.bob.domain if command in {"discover", "ping"} else stage.bob.bare_jid,
         "body": "a body",
         "state": "composing",
-        "room": f"room@{stage.bob.domain}",
+        "room": "room@rooms.invalid",
         "nick": "nick",
     }
     return {name: values[name] for name in COMMANDS[command].needs}
