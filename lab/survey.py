@@ -6,7 +6,6 @@ beside what is measured (rule 3).
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from lab.accounts import Accounts
 from lab.cell import Cell
 from lab.errors import PeerError
+from lab.machine import crowd
 from lab.wire import negotiation
 from lab.wire.namespaces import DISCO_INFO, NS
 from lab.wire.negotiation import Stage
@@ -65,14 +65,6 @@ def survey(cell: Cell) -> Survey:
         accounts.close()
     patience = min(max(LEAST_PATIENCE * crowd(), PATIENCE_FACTOR * round_trip), MOST_PATIENCE)
     return Survey(round_trip, patience, advertised(claims), problem)
-
-
-def crowd() -> float:
-    """How many programs wait for each processor of this machine; 1 where it has time for all.
-
-    A server that shares its machine with others answers late now and then, however quick it is.
-    """
-    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def _round_trip(session: Session) -> float:

@@ -19,11 +19,12 @@ from lab.campaign.judge import Symptom, judge
 from lab.campaign.pipe import Logged
 from lab.campaign.template import Template
 from lab.errors import PeerError
+from lab.machine import crowd
 
 TRIES = 40  # casts that one suspicion may cost
 SECONDS = 4.0  # that a search may take, and on a slow server as long as so many probes take:
 PROBES = 12
-HURRY = 0.3  # seconds of patience while searching
+HURRY = 0.3  # seconds of patience while searching, on a machine that is not crowded
 LOG_SECONDS = 0.2  # that it may take until a log has what happened
 
 
@@ -87,7 +88,7 @@ class Prober:
             return Trial((Symptom("answers-others", None, "a new session", str(error)[:300], "refused"),), (), log)
         try:
             symptoms, items, ended = self._sent(
-                cast, templates, log, min(self.patience, HURRY) if hurry else self.patience
+                cast, templates, log, min(self.patience, HURRY * crowd()) if hurry else self.patience
             )
         except PeerError as error:
             symptoms, items = [Symptom("answers-others", None, "a new session", str(error)[:300], "refused")], ()
@@ -161,7 +162,7 @@ class _Search:
         self._prober, self._symptom = prober, symptom
         self._left = TRIES
         self._began = time.monotonic()
-        self._deadline = self._began + SECONDS
+        self._deadline = self._began + SECONDS * crowd()
 
     def shows(self, templates: Sequence[Template], *, hurry: bool = True) -> Trial | None:
         if self._left <= 0 or not templates or (hurry and time.monotonic() > self._deadline):

@@ -17,6 +17,7 @@ from lab.campaign.finding import CONFIRMATIONS, Finding
 from lab.campaign.outside import Outside
 from lab.campaign.tally import Outcome, Tally
 from lab.fakes import FakeServer
+from lab.machine import crowd
 from lab.wire.namespaces import DISCO_INFO, DISCO_ITEMS, PING, VERSION
 from schemas.robustness import trial
 
@@ -86,7 +87,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def outcome(folder: Path) -> Outcome:
     bounds = Bounds(seconds=1800.0, shrink=60.0, findings=len(FAULTS) + 1)
-    return campaign("planted-faults", PROVIDERS, bounds, folder, patience=0.7)
+    return campaign("planted-faults", PROVIDERS, bounds, folder, patience=0.7 * crowd())
 
 
 def test_it_finds_what_was_planted_and_nothing_else(outcome: Outcome) -> None:
