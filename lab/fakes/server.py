@@ -181,6 +181,7 @@ class FakeServer:
             sock, _ = listener.accept()
         except OSError:  # it went away again
             return
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._accepted.append(sock)
         self._unbegun.add(sock)
         self.spawn(self._begin(sock, factory, context))

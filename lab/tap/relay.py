@@ -63,6 +63,7 @@ class Relay:
             client.close()
             return
         for one, other in ((client, server), (server, client)):
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             others[one] = other
             selector.register(one, selectors.EVENT_READ)
 
