@@ -19,11 +19,13 @@ from lxml import etree
 
 from generators.malformations import OPERATORS
 from generators.stanza import Family
+from lab import catalogue as catalogue_of_checks
 from lab import fuzz, subjects
 from lab.agents import contract
 from lab.campaign.judge import RULES
 from lab.coverage import coverages
 from lab.options import DEFAULT_YEAR
+from lab.subjects import Client, Subject
 from schemas import catalogue, payloads
 from schemas.audit.exceptions import Why
 from schemas.payloads import Addressee, Carrier, Party
@@ -41,12 +43,22 @@ def coverage_table() -> str:
     return _table(head, rows, "lrrrr")
 
 
+def client_coverage_table() -> str:
+    of_clients, of_pairs = catalogue_of_checks.known_checks("client"), catalogue_of_checks.known_checks("pair")
+    rows = [
+        (provider, of_clients.get(provider, 0), of_pairs.get(provider, 0))
+        for provider in sorted({*of_clients, *of_pairs})
+    ]
+    return _table(["provider", "checks of a client", "checks of a pair"], rows, "lrr")
+
+
 def subjects_table() -> str:
     rows = []
-    for s in subjects.all_subjects():
+    known: list[Subject | Client] = [*subjects.all_subjects(), *subjects.all_clients()]
+    for s in known:
         versions = [s.default, *(v for v in s.versions if v != s.default)]
-        rows.append((f"[{s.title}]({s.homepage}) `{s.name}`", ", ".join(versions), ", ".join(s.engines)))
-    return _table(["server", "versions (default first)", "runs in"], rows)
+        rows.append((f"[{s.title}]({s.homepage}) `{s.name}`", s.role, ", ".join(versions), ", ".join(s.engines)))
+    return _table(["subject", "role", "versions (default first)", "runs in"], rows)
 
 
 def stanzas_table() -> str:
@@ -136,7 +148,12 @@ def _names(needed: Iterable[str], optional: Iterable[str]) -> str:
 
 
 TABLES: dict[str, dict[str, Callable[[], str]]] = {
-    "README.md": {"stanzas": stanzas_table, "coverage": coverage_table, "subjects": subjects_table},
+    "README.md": {
+        "stanzas": stanzas_table,
+        "coverage": coverage_table,
+        "client-coverage": client_coverage_table,
+        "subjects": subjects_table,
+    },
     "docs/clients.md": {
         "environment": environment_table,
         "commands": commands_table,
