@@ -45,6 +45,7 @@ from lab.run_commands import attach, run
 from lab.schema_commands import commands as schema_commands
 from lab.site_commands import site
 from lab.subject_commands import commands as subject_commands
+from lab.verdict import Role as CheckRole
 from schemas.suites import Level, Role
 
 app = typer.Typer(
@@ -81,12 +82,13 @@ def checks(
     row: Rows = None,
     check: Checks = None,
     provider: Providers = None,
+    role: Annotated[CheckRole, typer.Option("--role", help="Who is judged.")] = "server",
     as_json: AsJson = False,
 ) -> None:
     """List the checks: name, section, keyword, requirement."""
     from lab import catalogue  # noqa: PLC0415
 
-    selected = catalogue.select(year=year, rows=row or (), names=check or (), providers=provider or ())
+    selected = catalogue.select(role=role, year=year, rows=row or (), names=check or (), providers=provider or ())
     if as_json:
         print_json(
             [

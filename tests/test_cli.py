@@ -67,6 +67,13 @@ def test_suite_as_json() -> None:
     assert found["suite"] == "CS2022"
 
 
+@pytest.mark.parametrize("role", ["client", "pair"])
+def test_checks_of_another_role(role: str) -> None:
+    found = json.loads(stanzalab("checks", "--role", role, "--json").stdout)
+    assert found
+    assert {check["role"] for check in found} == {role}
+
+
 def test_subjects() -> None:
     found = {s["name"]: s for s in json.loads(stanzalab("subjects", "--json").stdout)}
     assert set(found) >= {"prosody", "ejabberd", "pyjabber"}
