@@ -304,7 +304,8 @@ class Client:
         await self.xmpp["xep_0172"].publish_nick(nick)
 
     def _nick(self, message: Message) -> None:
-        tell("nick", **_from(message), nick=message["pubsub_event"]["items"]["item"]["nick"]["nick"])
+        nick = message["pubsub_event"]["items"]["item"]["nick"]["nick"]
+        tell("nick", **_from(message), nick=nick or "")
 
     # --- rooms
 
