@@ -136,16 +136,7 @@ def faults_of_stanza(element: Element, own_jid: str, domain: str) -> tuple[Fault
     if to is not None and to != own_jid and own_jid and not _is_mine(to, own_jid):
         faults.append(fault("to-own", element))
     if _made_by_server(kind, element.get("from"), domain):
-        type_ = element.get("type")
-        if type_ not in _TYPES[kind]:
-            faults.append(fault(f"{kind}-type", element))
-        elif type_ == "error":
-            faults += _faults_of_error(element, error_tag)
-        else:
-            if kind == IQ:
-                faults += _faults_of_iq(element, type_)
-            if element.find(error_tag) is not None:
-                faults.append(fault("error-child", element))
+        faults += _faults_of_author(element, kind, error_tag)
     return tuple(faults)
 
 
@@ -159,17 +150,7 @@ def faults_of_client(element: Element, own_jid: str) -> tuple[Fault, ...]:
     sender = element.get("from")
     if sender is not None and own_jid and not _same(sender, own_jid) and not _same(sender, _bare(own_jid)):
         faults.append(fault("own-from", element))
-    type_ = element.get("type")
-    if type_ not in _TYPES[kind]:
-        faults.append(fault(f"{kind}-type", element))
-    elif type_ == "error":
-        faults += _faults_of_error(element, error_tag)
-    else:
-        if kind == IQ:
-            faults += _faults_of_iq(element, type_)
-        if element.find(error_tag) is not None:
-            faults.append(fault("error-child", element))
-    return tuple(faults)
+    return (*faults, *_faults_of_author(element, kind, error_tag))
 
 
 def faults_of_reply(request: Request, reply: Element) -> tuple[Fault, ...]:
@@ -194,6 +175,19 @@ def faults_of_reply(request: Request, reply: Element) -> tuple[Fault, ...]:
     if type_ == "error" and not _made_by_server(IQ, sender, request.domain):
         faults += _faults_of_error(reply, found[1])
     return tuple(faults)
+
+
+def _faults_of_author(stanza: Element, kind: str, error_tag: str) -> list[Fault]:
+    """What is wrong with a stanza that lies with whoever made it: its type, and what goes with the type."""
+    type_ = stanza.get("type")
+    if type_ not in _TYPES[kind]:
+        return [fault(f"{kind}-type", stanza)]
+    if type_ == "error":
+        return _faults_of_error(stanza, error_tag)
+    faults = _faults_of_iq(stanza, type_) if kind == IQ else []
+    if stanza.find(error_tag) is not None:
+        faults.append(fault("error-child", stanza))
+    return faults
 
 
 def _faults_of_iq(iq: Element, type_: str | None) -> list[Fault]:
