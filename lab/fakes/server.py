@@ -35,7 +35,6 @@ class FakeServer:
 
     `misbehaviour` is a key of `MISBEHAVIOURS`, or empty. With `run_dir`, the cell file and the log are written
     there, as an engine does. `delay` (seconds) is for misbehaviours that are late; `patience` goes into the cell.
-    `host` is the address that it listens at.
     Raises UsageError for an unknown misbehaviour.
     """
 
@@ -46,7 +45,6 @@ class FakeServer:
         run_dir: Path | None = None,
         delay: float = 0.2,
         patience: float = 5.0,
-        host: str = HOST,
     ) -> None:
         self.behaviour = make(misbehaviour, delay=delay)
         self.domain = DOMAIN
@@ -58,7 +56,6 @@ class FakeServer:
         self.starttls_context: ssl.SSLContext
         self.direct_context: ssl.SSLContext
         self._run_dir = run_dir
-        self._host = host
         self._tasks: set[asyncio.Task[None]] = set()
         self._listeners: list[socket.socket] = []
         self._accepted: list[socket.socket] = []
@@ -165,7 +162,7 @@ class FakeServer:
         }
         endpoints = {}
         for name, factory in factories.items():
-            listener = socket.create_server((self._host, 0))
+            listener = socket.create_server((HOST, 0))
             listener.setblocking(False)
             endpoints[name] = Endpoint(*listener.getsockname())
             context = self.direct_context if name == "c2s-direct-tls" else None
