@@ -39,14 +39,11 @@ from lab.options import (
     subject_of,
     table,
 )
+from lab.verdict import ROLES
 
 if TYPE_CHECKING:
     from lab.cell import Cell
     from lab.subjects import Subject
-    from lab.verdict import Role
-
-ROLES: tuple[Role, ...] = ("server", "client", "pair")
-"""Who is judged, by how many clients are in the cell."""
 
 Workers = Annotated[int, typer.Option("--workers", "-n", min=1, help="Checks that run side by side.")]
 Seed = Annotated[

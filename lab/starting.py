@@ -22,7 +22,7 @@ from lab.record import Exit, Header, LogLine, Writer
 from lab.subjects import Client, Subject, is_ours
 from lab.subjects.known import Listed, listed
 from lab.survey import survey
-from lab.verdict import Role
+from lab.verdict import ROLES
 
 FUZZ_RESTARTS = 20  # times that a subject which dies of malformed stanzas is started again
 INTERRUPTED = 130  # as shells say it: 128 + SIGINT
@@ -96,7 +96,7 @@ def header_of(
 
     `subjects` are the server (None: it is known by its cell file alone) and the clients that are tried on it.
     """
-    role: Role = ("server", "client", "pair")[len(cell.clients)]
+    role = ROLES[len(cell.clients)]
     server, *clients = subjects
     facts = [_facts(cell.subject, server.title if server else cell.subject.name)]
     facts += [_facts(place.subject, place.title) for place in cell.clients]

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, get_args
 
 Role = Literal["server", "client", "pair"]
 """Who is judged: a server, a client, or two clients and the server between them."""
+ROLES: tuple[Role, ...] = get_args(Role)
+"""By how many clients are in the cell."""
 
 
 class Keyword(StrEnum):

@@ -11,7 +11,7 @@ Where a step fails that no specification demands, `nobody_is_to_blame` says that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -97,9 +97,6 @@ def nobody_is_to_blame() -> Iterator[None]:
         yield
     except (PeerError, Missed) as error:
         raise Missed(error.expected, f"{LETTER}: {error.seen}") from error
-
-
-Joining = Callable[[], Side]
 
 
 @pytest.fixture(params=["forth", "back"])

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from lab.plugin.clients import Arrivals, ElementMatches, has
 from lab.plugin.judge import require, require_equal
-from lab.plugin.pairs import Pair, Side, blamed
+from lab.plugin.pairs import Pair, Side, blamed, side
 from lab.plugin.requirement import Specification
 from lab.wire.namespaces import NS
 from lab.wire.session import localname, new_id
 from lab.wire.stream import Element
 from scenarios.pair._friends import befriend
+from scenarios.pair._texts import body_is, shown
 
 CARBONS = Specification("XEP-0280")
 ARCHIVE = Specification("XEP-0313")
@@ -19,7 +20,7 @@ def _second_device(pair: Pair, arrive: Arrivals) -> Side:
     """Another instance of the second client, on the same account, with carbons."""
     with blamed(pair.other.client.name):
         which = 0 if arrive.name(0) == pair.other.client.name else 1
-        device = Side(arrive(which=which, account=pair.other.client.account), pair.server)
+        device = side(arrive, which, account=pair.other.client.account)
         device.does("enable-carbons")
         device.sends(has("carbons:enable"), "a request for carbons")
     device.gets(lambda e: localname(e) == "iq" and e.get("type") == "result", "the server's consent")
@@ -40,16 +41,16 @@ def test_second_device_shows_what_the_first_gets_and_sends(pair: Pair, arrive: A
     device = _second_device(pair, arrive)
     got, sent = f"to your first device {new_id()}", f"from my first device {new_id()}"
     pair.one.does("send-message", to=pair.other.jid, body=got)
-    pair.one.sends(lambda e: e.findtext("c:body", namespaces=NS) == got, "the message")
-    pair.other.shows("message", lambda e: e["body"] == got, "the message on the device that it is for")
+    pair.one.sends(body_is(got), "the message")
+    pair.other.shows("message", shown(got), "the message on the device that it is for")
     device.gets(_copy_of("received", got), "a copy of the message that was received")
-    copied = device.shows("message", lambda e: e["body"] == got, "the copy")
+    copied = device.shows("message", shown(got), "the copy")
     with blamed(device.client.name):
         require_equal(copied["from"].partition("/")[0], pair.one.bare_jid, "the sender of what was copied")
     pair.other.does("send-message", to=pair.one.jid, body=sent)
-    pair.other.sends(lambda e: e.findtext("c:body", namespaces=NS) == sent, "the answer")
+    pair.other.sends(body_is(sent), "the answer")
     device.gets(_copy_of("sent", sent), "a copy of the message that was sent")
-    own = device.shows("message", lambda e: e["body"] == sent, "the copy of what was sent")
+    own = device.shows("message", shown(sent), "the copy of what was sent")
     with blamed(device.client.name):
         require(
             own.get("carbon") == "sent" or own["from"].startswith(device.bare_jid), "shown as one's own", str(own)
@@ -63,13 +64,13 @@ def test_archive_has_what_was_missed(pair: Pair) -> None:
     befriend(pair)
     before, missed = f"before you go {new_id()}", f"while you are away {new_id()}"
     pair.one.does("send-message", to=pair.other.bare_jid, body=before)
-    pair.other.shows("message", lambda e: e["body"] == before, "the first message")
+    pair.other.shows("message", shown(before), "the first message")
     pair.other.does("disconnect")
     pair.one.gets(
         lambda e: localname(e) == "presence" and e.get("type") == "unavailable", "that the contact has gone offline"
     )
     pair.one.does("send-message", to=pair.other.bare_jid, body=missed)
-    pair.one.sends(lambda e: e.findtext("c:body", namespaces=NS) == missed, "the message to somebody who is away")
+    pair.one.sends(body_is(missed), "the message to somebody who is away")
     pair.one.client.sentinel()
     pair.other.comes_online()
     found = pair.other.does("archive", **{"with": pair.one.bare_jid, "max": 10})

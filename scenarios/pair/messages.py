@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from lab.agents.agent import Matches
-from lab.plugin.clients import ElementMatches, has
+from lab.plugin.clients import has
 from lab.plugin.judge import require, require_equal, unsupported
 from lab.plugin.pairs import Pair, blamed, nobody_is_to_blame
 from lab.plugin.requirement import Specification
 from lab.wire.namespaces import CHAT_STATES, NS, RECEIPTS
 from lab.wire.session import new_id
 from scenarios.pair._friends import advertises, befriend
+from scenarios.pair._texts import body_is, shown
 
 IM = Specification("RFC 6121")
 XEP_0184 = Specification("XEP-0184")
@@ -19,24 +19,15 @@ XEP_0085 = Specification("XEP-0085")
 TEXT = "Grüße, <b>&amp;</b> 漢字 ☃"
 
 
-def body_is(text: str) -> ElementMatches:
-    """Matches messages with that body."""
-    return lambda element: element.findtext("c:body", namespaces=NS) == text
-
-
-def _shown(text: str) -> Matches:
-    return lambda event: event["body"] == text
-
-
 @IM.must("8.5.3.1", "5.2.3", says="A message to a full JID reaches that resource, and its body the user, unchanged.")
 def test_text_arrives_unchanged(pair: Pair) -> None:
     text = f"{TEXT} {new_id()}"
     pair.one.does("send-message", to=pair.other.jid, body=text)
     pair.one.sends(body_is(text), "a message with that body")
     pair.other.gets(body_is(text), "the message, unchanged")
-    shown = pair.other.shows("message", lambda e: e["body"] == text, "the message's text")
+    seen = pair.other.shows("message", shown(text), "the message's text")
     with blamed(pair.other.client.name):
-        require_equal(shown["from"].partition("/")[0], pair.one.bare_jid, "the sender shown")
+        require_equal(seen["from"].partition("/")[0], pair.one.bare_jid, "the sender shown")
 
 
 @IM.must("8.5.2.1.1", "5.2.3", says="A message to a bare JID reaches the one available resource, and its user.")
@@ -45,7 +36,7 @@ def test_text_to_a_bare_jid_arrives(pair: Pair) -> None:
     pair.one.does("send-message", to=pair.other.bare_jid, body=text)
     pair.one.sends(body_is(text), "a message with that body")
     pair.other.gets(body_is(text), "the message, unchanged")
-    pair.other.shows("message", lambda e: e["body"] == text, "the message's text")
+    pair.other.shows("message", shown(text), "the message's text")
 
 
 @XEP_0184.must("7", says="A receipt that was asked for comes back with the id of the message that it is for.")
@@ -80,7 +71,7 @@ def test_correction_is_shown(pair: Pair) -> None:
     first, second = f"firts {new_id()}", f"first {new_id()}"
     pair.one.does("send-message", to=pair.other.jid, body=first)
     original = pair.one.sends(body_is(first), "the message")
-    pair.other.shows("message", lambda e: e["body"] == first, "the message with the mistake")
+    pair.other.shows("message", shown(first), "the message with the mistake")
     pair.one.does("correct-message", to=pair.other.jid, body=second, sent=original.get("id", ""))
     correction = pair.one.sends(body_is(second), "the correction")
     with blamed(pair.one.client.name):
@@ -101,7 +92,7 @@ def test_chat_state_is_shown(pair: Pair) -> None:
     for teller, reader in ((pair.other, pair.one), (pair.one, pair.other)):
         text = f"hello {new_id()}"
         teller.does("send-message", to=reader.jid, body=text)
-        reader.shows("message", _shown(text), "a first message")
+        reader.shows("message", shown(text), "a first message")
     pair.one.does("send-chat-state", to=pair.other.jid, state="composing")
     with nobody_is_to_blame():  # whether it is told is the user's and the client's choice
         told = pair.one.client.sends(has("chatstates:composing"), "a message with <composing/>")

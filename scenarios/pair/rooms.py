@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from secrets import token_hex
 
-from lab.agents.agent import Matches
 from lab.cell import Cell
 from lab.plugin.clients import ElementMatches
 from lab.plugin.judge import impossible
 from lab.plugin.pairs import Pair
 from lab.plugin.requirement import Specification
-from lab.wire.namespaces import NS
 from lab.wire.session import localname, new_id
-from lab.wire.stream import Element
+from scenarios.pair._texts import body_is, shown
 
 XEP = Specification("XEP-0045")
 UNLOCK = (
@@ -40,15 +38,9 @@ def _presence_from(jid: str) -> ElementMatches:
     return lambda e: localname(e) == "presence" and e.get("from") == jid and e.get("type") is None
 
 
-def _shown(text: str, sender: str) -> Matches:
-    return lambda event: event["body"] == text and event["from"] == sender
-
-
 def _said(text: str) -> ElementMatches:
-    def matches(element: Element) -> bool:
-        return element.get("type") == "groupchat" and element.findtext("c:body", namespaces=NS) == text
-
-    return matches
+    same = body_is(text)
+    return lambda element: element.get("type") == "groupchat" and same(element)
 
 
 @XEP.must("7.4", says="What one occupant says to a room is sent to every occupant, and each client shows it.")
@@ -64,6 +56,6 @@ def test_room_message_reaches_both(pair: Pair, cell: Cell) -> None:
         listener.gets(_said(text), "the message from the room")
         listener.shows(
             "message",
-            _shown(text, f"{room}/{nick}"),
+            shown(text, f"{room}/{nick}"),
             f"the message as said by {nick}",
         )
