@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import selectors
 import socket
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
@@ -31,6 +32,10 @@ class Listener(Protocol):
     def client_says(self, element: Element) -> Iterable[Piece]: ...
     def server_says(self, element: Element) -> Iterable[Piece]: ...
     def client_gets(self, piece: Piece) -> None: ...
+    def waiting(self) -> Sequence[threading.Event]:
+        """Who waits until all that the client has sent by now is heard; asked once of each."""
+        ...
+
     def handed_in(self) -> Iterable[tuple[bool, Piece]]:
         """What others want to be sent: to the client?, what. Raises Cut."""
         ...
@@ -80,6 +85,9 @@ class Line:
 
     def _pass_on(self, ready: Sequence[object]) -> bool:
         """Whatever has come by now; False when a side is gone."""
+        waiting = self._listener.waiting()
+        if waiting:  # for what the client has sent by now
+            ready = (*ready, self._client.transport)
         try:
             for to_client, piece in self._listener.handed_in():
                 self._send(to_client, piece)
@@ -89,11 +97,10 @@ class Line:
             if not isinstance(error, Cut):
                 self._hear_the_rest()
             self._client.trace.note(self._client.label, f"the tap ends: {error}")
-            if not isinstance(error, Cut):
-                with contextlib.suppress(ConnectionLost, NoAnswer):  # who went may have said why
-                    self._read(self._client)
-                    self._pass_on_events()
             return False
+        finally:
+            for heard in waiting:
+                heard.set()
 
     def _hear_the_rest(self) -> None:
         """What the client sent before it went, in a hurry, it has sent all the same."""

@@ -42,6 +42,8 @@ Filter = Callable[[Element], Iterable[Piece]]
 Matches = Callable[[Element], bool]
 _T = TypeVar("_T")
 
+HEARD_SECONDS = 5.0  # for the tap to hear what has come; a client that is greeted yet keeps it busy
+
 
 class Observer(Protocol):
     """Is told of each first-level element that a client sends, and of whatever reaches it, in order."""
@@ -92,6 +94,7 @@ class Tap:
         self._taken: set[tuple[int, int]] = set()  # list and place in it that somebody waited for
         self._got: list[Piece] = []  # the client, whatever it was
         self._handed_in: deque[tuple[bool, Piece] | None] = deque()  # None: cut
+        self._waiting: list[threading.Event] = []  # for what the client has sent by now
         self._ended = 0  # connections
         self._why = ""  # the last one ended
         self._broken: Exception | None = None
@@ -162,7 +165,15 @@ class Tap:
         return None
 
     def sent(self, matches: Matches = lambda _: True) -> list[Element]:
-        """All that the client sent so far and that fits."""
+        """All that the client sent so far and that fits: what is on its way to the tap is waited for."""
+        heard = threading.Event()
+        with self._changed:
+            serving = self._client is not None
+            if serving:
+                self._waiting.append(heard)
+        if serving:
+            self._rouse()
+            heard.wait(HEARD_SECONDS)
         with self._changed:
             return [element for element in self._sent if matches(element)]
 
@@ -263,6 +274,9 @@ class Tap:
                     side.transport.close()
             with self._changed:
                 self._client, self._why, self._ended = None, why, self._ended + 1
+                for heard in self._waiting:
+                    heard.set()
+                self._waiting.clear()
                 self._changed.notify_all()
 
     # --- what a line tells
@@ -293,6 +307,11 @@ class Tap:
             self._changed.notify_all()
         if self._observer is not None:
             self._observer.to_client(piece)
+
+    def waiting(self) -> Sequence[threading.Event]:
+        with self._changed:
+            waiting, self._waiting = self._waiting, []
+        return waiting
 
     def handed_in(self) -> Iterable[tuple[bool, Piece]]:
         while self._handed_in:
