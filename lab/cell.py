@@ -14,6 +14,7 @@ from typing import Any, Literal
 from lab.errors import UsageError
 
 FORMAT = 1
+HURRIED_ROUND_TRIPS = 100  # that a server may take for a batch where we are in a hurry
 
 Transport = Literal["c2s", "c2s-direct-tls", "component", "s2s", "s2s-direct-tls", "http", "https"]
 TRANSPORTS: tuple[Transport, ...] = (
@@ -144,6 +145,10 @@ class Cell:
     def endpoint(self, transport: Transport) -> Endpoint | None:
         """The endpoint of a transport, or None where the server offers none."""
         return self.endpoints.get(transport)
+
+    def hurried(self, least: float) -> float:
+        """Seconds to wait where what they miss is tried again with all patience: `least`, longer on a slow server."""
+        return min(self.patience, max(least, HURRIED_ROUND_TRIPS * self.round_trip))
 
     def measured(self, round_trip: float, patience: float, advertised: dict[str, list[str]]) -> Cell:
         """The same cell, with what the survey at the start of a run found."""

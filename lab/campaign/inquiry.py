@@ -176,8 +176,7 @@ class Inquiry:
                 continue
             item, scene, casting = origin
             self._tell(f"shrinking {finding.rule}")
-            patience = max(0.25, min(self._cell.patience, 100 * self._cell.round_trip))
-            prober = Prober(casting, patience, self._outside, frugal=True)
+            prober = Prober(casting, self._cell.hurried(0.25), self._outside, frugal=True)
             try:
                 smaller = shrink(prober, finding, item, scene, seconds=seconds)
                 if smaller is not None and smaller.templates != finding.templates:
