@@ -33,6 +33,7 @@ from lab.starting import (
     peopled,
     running,
     seed_of,
+    sides_of,
     surveyed,
 )
 from lab.subjects import Client, Subject
@@ -90,7 +91,9 @@ def run(plan: Plan, display: Display) -> Run:
     """Run a plan. Raises UsageError and MachineError; whatever was measured by then is in the record."""
     started = time.monotonic()
     plan.out.mkdir(parents=True, exist_ok=True)
-    known = listed_for(plan.clients[0] if plan.clients else plan.subject, plan.cell_file, plan.known)
+    tried = plan.clients[0] if plan.clients else plan.subject
+    known = listed_for(tried, plan.cell_file, plan.known)
+    sides = sides_of(known, tried.name if tried else "", plan.clients, plan.subject)
     record_path = plan.out / RECORD
     with (
         running(plan.subject, plan.cell_file, plan.engine, plan.out, display) as server_running,
@@ -107,7 +110,7 @@ def run(plan: Plan, display: Display) -> Run:
                     plan.checks,
                     cell_file=cell_file,
                     writer=writer,
-                    known=known.failures,
+                    sides=sides,
                     listener=display,
                     gone=lambda: _gone(cell, plan.out),
                     workers=min(plan.workers, len(plan.checks)) if plan.workers > 1 else 0,

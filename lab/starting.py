@@ -20,6 +20,7 @@ from lab.engines import Progress, Running, attach, started
 from lab.errors import MachineError
 from lab.record import Exit, Header, LogLine, Writer
 from lab.subjects import Client, Subject, is_ours
+from lab.subjects.expected import Side
 from lab.subjects.known import Listed, listed
 from lab.survey import survey
 from lab.verdict import ROLES
@@ -59,6 +60,19 @@ def listed_for(subject: Subject | Client | None, cell_file: Path | None, further
         return listed(subject, subject.version if subject else "")
     version = subject.version if subject else cells.read(cell_file).subject.version if cell_file else ""
     return listed(subject, version, further)
+
+
+def sides_of(tried: Listed, name: str, clients: Sequence[Client], server: Subject | None) -> tuple[Side, ...]:
+    """Whose lists say what is expected: `tried` is that of who is tried, by name; in a pair, the others' own, too.
+
+    Raises UsageError as `listed_for` does.
+    """
+    first = Side.of(name, tried.failures)
+    if len(clients) < len(ROLES) - 1:
+        return (first,)
+    other = clients[1]
+    second = Side.of(other.name, listed_for(other, None, ()).failures, second=True)
+    return (first, second, *([Side.of(server.name, listed_for(server, None, ()).failures)] if server else []))
 
 
 def surveyed(begun: Running, display: Progress) -> Cell:

@@ -16,6 +16,9 @@ Role = Literal["server", "client", "pair"]
 ROLES: tuple[Role, ...] = get_args(Role)
 """By how many clients are in the cell."""
 
+DIRECTIONS = ("forth", "back")
+"""A pair's checks are done with its first client in the first part, and with its second one there."""
+
 
 class Keyword(StrEnum):
     """RFC 2119's words. REQUIRED and SHALL are MUST, RECOMMENDED is SHOULD, OPTIONAL is MAY."""
@@ -98,6 +101,17 @@ def expectation(outcome: Outcome, listed: Outcome | None, *, flaky: bool = False
     if outcome is Outcome.PASS:
         return Expectation.FIXED
     return Expectation.UNEXPECTED if outcome.bad else Expectation.EXPECTED
+
+
+def mirrored(check: str) -> str:
+    """The name of the same check of a pair with the parts exchanged; any other name as it is.
+
+    `xep-0184/receipt-comes-back/forth` is `xep-0184/receipt-comes-back/back`.
+    """
+    stem, _, direction = check.rpartition("/")
+    if direction not in DIRECTIONS:
+        return check
+    return f"{stem}/{DIRECTIONS[1 - DIRECTIONS.index(direction)]}"
 
 
 def slug(provider: str) -> str:
