@@ -12,14 +12,27 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
+from lxml import etree
+
 from lab.errors import PeerError
 from lab.tap.greeting import answer_header
-from lab.wire.namespaces import STREAM_ERROR
-from lab.wire.session import Session, show
+from lab.wire.namespaces import CLIENT, STREAM_ERROR
+from lab.wire.session import Session, parse, show
 from lab.wire.stream import Element, PeerViolation, Received, StreamClosed
 from lab.wire.transport import ConnectionLost, NoAnswer
 
 Piece = Element | str | bytes
+
+
+def as_element(piece: Piece) -> Element | None:
+    """The element that reaches a client so; None where it is none."""
+    if not isinstance(piece, (str, bytes)):
+        return piece
+    try:
+        text = piece if isinstance(piece, str) else piece.decode()
+        return parse(text, default=CLIENT)
+    except (UnicodeDecodeError, etree.XMLSyntaxError, IndexError):
+        return None
 
 
 class Cut(Exception):
