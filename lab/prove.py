@@ -57,8 +57,8 @@ class CheckProof:
 
     @property
     def defect(self) -> bool:
-        """It passes, and nothing turns it red by what it looks at itself."""
-        return self.outcome is Outcome.PASS and self.noticed == self.by_rule
+        """It passes, and nothing turns it red by what it looks at itself, though everything was tried."""
+        return self.outcome is Outcome.PASS and self.noticed == self.by_rule and not self.cut
 
     @property
     def errors(self) -> tuple[Attempt, ...]:
@@ -125,6 +125,8 @@ class Proof:
         for provider, noticed, damages, count in self._shares():
             share = noticed / damages if damages else 0
             yield Text(f"{provider}: {count} passing checks, {noticed} of {damages} damages noticed ({share:.0%})")
+        if by_rule := sum(p.by_rule for p in self.proofs):
+            yield Text(f"{by_rule} of the noticed ones broke a standing rule alone, not the check's own", "dim")
         others = [p for p in self.proofs if p.outcome is not Outcome.PASS]
         if others:
             names = ", ".join(f"{p.check} ({p.outcome})" for p in others)
@@ -132,6 +134,8 @@ class Proof:
         for proof in self.proofs:
             for attempt in proof.errors:
                 yield Text(f"the lab stumbled: {proof.check}, {attempt.damage} of {attempt.what}", "bold red")
+            if proof.cut and proof.noticed == proof.by_rule:
+                yield Text(f"{proof.check} noticed nothing, but time was up before everything was tried", "yellow")
             if proof.defect:
                 yield Text(f"nothing turns {proof.check} red: a defect of the check", "bold red")
         for problem in self.problems:

@@ -28,7 +28,8 @@ from lab.wire.session import Session
 from lab.wire.stream import Event
 
 MOST_DAMAGES = 40  # to one check, unless --most-damages says otherwise or none was noticed yet
-MOST_SECONDS = 45.0  # on one check
+MOST_SECONDS = 45.0  # on one check, once it has noticed something
+LAST_SECONDS = 240.0  # on one that has noticed nothing yet
 HURRY = 0.25  # seconds to wait for anything once the damage is done
 CLIENTS_HURRY = 2.0  # at least, for what a client does: programs are slower than sockets
 SLOWER = 3.0  # times the longest wait of the undamaged run, where that is more
@@ -147,8 +148,10 @@ def _prove(item: pytest.Item) -> pytest.TestReport:
     if outcome is Outcome.PASS:
         for target in _plan(observed.seen, most):
             # Nothing is said to go unnoticed for good before everything was tried.
-            enough = len(attempts) >= most and any(a.noticed for a in attempts)
-            if enough or time.monotonic() - started > MOST_SECONDS:
+            seen_to_notice = any(a.noticed and not a.by_rule for a in attempts)
+            spent = time.monotonic() - started
+            enough = seen_to_notice and (len(attempts) >= most or spent > MOST_SECONDS)
+            if enough or spent > LAST_SECONDS:
                 cut = True
                 break
             script = Script(target, patience=max(CLIENTS_HURRY, SLOWER * observed.longest))

@@ -342,15 +342,15 @@ class Tap:
 
     def client_says(self, element: Element) -> Iterable[Piece]:
         told = self._told(element, by_client=True)
+        if self._observer is not None:  # first: who waits for the element may be done with all once it is there
+            for one in told:
+                self._observer.from_client(one, self.jid)
         with self._changed:
             if not self._available and _is_initial_presence(element):
                 self._available = True
                 self._taken.update((id(self._sent), len(self._sent) + n) for n in range(len(told)))
             self._sent += told
             self._changed.notify_all()
-        if self._observer is not None:
-            for one in told:
-                self._observer.from_client(one, self.jid)
         return self.from_client(element)
 
     def _told(self, element: Element, *, by_client: bool) -> Sequence[Element]:
