@@ -30,6 +30,7 @@ from lab.plugin.judge import Missed, impossible, unsupported
 from lab.plugin.reading import Reading
 from lab.tap.greeting import Offer
 from lab.tap.relay import Relay
+from lab.tap.script import Script
 from lab.tap.tap import STREAM_MANAGEMENT, Tap
 from lab.wire.namespaces import CLIENT, NS
 from lab.wire.session import localname, new_id, parse, show
@@ -173,8 +174,11 @@ class Arrivals:
         online: bool = True,
         which: int = 0,
         resource: str = "",
+        alone: Script | None = None,
     ) -> ClientUnderTest:
         """A client with a fresh account behind a tap of its own; `online`: logged in and available.
+
+        With a script, the tap is its server, `alone`.
 
         `which` of the cell's clients. Raises PeerError, AgentFault.
         """
@@ -196,6 +200,7 @@ class Arrivals:
                 label=place.subject.name,
                 observer=watch,
                 reader=reading,
+                alone=alone,
             )
         )
         if reading is not None:

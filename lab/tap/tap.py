@@ -16,12 +16,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Protocol, Self, TypeVar
+from typing import Self, TypeVar
 
 from lab.cell import Account, Cell, Endpoint
 from lab.errors import PeerError
 from lab.tap.greeting import Arrival, Offer, greet
 from lab.tap.line import Cut, Line, Piece
+from lab.tap.script import Script
+from lab.tap.witness import Observer, Reader
 from lab.wire import namespaces, negotiation
 from lab.wire.namespaces import BIND
 from lab.wire.negotiation import Stage
@@ -45,35 +47,6 @@ _T = TypeVar("_T")
 HEARD_SECONDS = 5.0  # for the tap to hear what has come; a client that is greeted yet keeps it busy
 
 
-class Reader(Protocol):
-    """Stands between the tap's record and the check that reads it: `make prove`, and else nobody.
-
-    What it changes is what the check is told, never what goes over the wire. `hurry` is the longest wait in seconds
-    once it has changed something; it is told how long each wait was that was not in vain.
-    """
-
-    @property
-    def hurry(self) -> float | None: ...
-
-    def passed(self, element: Element, *, by_client: bool) -> Iterable[Element]:
-        """What the check is told to have passed in the place of an element."""
-        ...
-
-    def login(self, number: int, arrival: Arrival) -> Arrival:
-        """What the check is told of the connection of that number (from 0)."""
-        ...
-
-    def looked_at(self, told: Element) -> None: ...
-    def waited(self, seconds: float) -> None: ...
-
-
-class Observer(Protocol):
-    """Is told of each first-level element that a client sends, and of whatever reaches it, in order."""
-
-    def from_client(self, element: Element, jid: str) -> None: ...
-    def to_client(self, piece: Piece) -> None: ...
-
-
 def _is_initial_presence(element: Element) -> bool:
     return element.tag == f"{{{namespaces.CLIENT}}}presence" and {"type", "to"}.isdisjoint(element.keys())
 
@@ -88,7 +61,8 @@ class Tap:
 
     `from_client` and `from_server` are filters, to be set at any time; the second sees the server's stream features,
     too. `arrivals` has what each connection came to, `jid` the full JID once bound, `faults` what the client sent
-    that is no XML stream. Every wait is at most `patience` seconds.
+    that is no XML stream. With a script, the tap is `alone`: it plays the server, and nobody is behind it. Every wait
+    is at most `patience` seconds.
     """
 
     def __init__(
@@ -105,15 +79,16 @@ class Tap:
         label: str = "client",
         observer: Observer | None = None,
         reader: Reader | None = None,
+        alone: Script | None = None,
     ) -> None:
         self.patience = patience
         self.trace = trace or Trace()
         self.jid = ""
         self.faults: list[PeerError] = []
-        self.from_client: Filter = as_it_is
+        self.from_client: Filter = as_it_is if alone is None else self._plays
         self.from_server: Filter = as_it_is
         self._cell, self._account, self._label = cell, account, label
-        self._observer, self._reader = observer, reader
+        self._observer, self._reader, self._script = observer, reader, alone
         self._offer, self._direct, self._without = offer or Offer(), direct, frozenset(without)
         self._changed = threading.Condition()
         self._arrivals: list[Arrival] = []
@@ -309,10 +284,11 @@ class Tap:
         try:
             certificate = self._cell.tap[self._offer.certificate]
             greet(client, self._offer, arrival, self._account, certificate, direct=self._direct)
-            server = negotiation.connect(
-                self._cell, Stage.AUTHENTICATED, account=self._account, trace=self.trace, label="server"
-            )
-            line = Line(client, server, self)
+            if self._script is None:
+                server = negotiation.connect(
+                    self._cell, Stage.AUTHENTICATED, account=self._account, trace=self.trace, label="server"
+                )
+            line = Line(client, server, self._features(server), self)
             try:
                 line.run(self._woken, lambda: self._over, self._without)
             finally:
@@ -338,6 +314,21 @@ class Tap:
                 self._waiting.clear()
                 self._changed.notify_all()
 
+    def _features(self, server: Session | None) -> Element:
+        features = server.features if server is not None else None
+        if self._script is not None:
+            features = self._script.features(len(self._arrivals))
+        if features is None:
+            raise PeerError("the server behind the tap showed no features")
+        return features
+
+    def _plays(self, element: Element) -> Iterable[Piece]:
+        """What the client says is the script's to answer; nobody else hears of it."""
+        assert self._script is not None  # noqa: S101 - else this is no filter
+        for piece in self._script.says(element, self._account, len(self._arrivals)):
+            self._hand_in(None if piece is None else (True, piece))
+        return ()
+
     # --- what a line tells
 
     def client_says(self, element: Element) -> Iterable[Piece]:
@@ -359,19 +350,14 @@ class Tap:
         return (kept,) if self._reader is None else tuple(self._reader.passed(kept, by_client=by_client))
 
     def server_says(self, element: Element) -> Iterable[Piece]:
-        pieces = tuple(self.from_server(element))
-        for piece in pieces:  # the client is who it was told to be
-            jid = None if isinstance(piece, (str, bytes)) else piece.findtext(_BOUND)
-            if jid and element.get("type") == "result":
-                with self._changed:
-                    self.jid = jid
-                    self._changed.notify_all()
-        return pieces
+        return self.from_server(element)
 
     def client_gets(self, piece: Piece) -> None:
         with self._changed:
             self._got.append(piece)
             if not isinstance(piece, str | bytes):
+                if piece.get("type") == "result" and (jid := piece.findtext(_BOUND)):
+                    self.jid = jid  # the client is who it was told to be
                 self._reached += self._told(piece, by_client=False)
             self._changed.notify_all()
         if self._observer is not None:
