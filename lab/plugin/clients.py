@@ -229,6 +229,10 @@ class Arrivals:
         reading = self._read(place)
         return self._launch(place, self._accounts.fresh(), relay.endpoint, ca=place.server_ca, reading=reading)
 
+    def other_way_to(self, client: ClientUnderTest) -> Relay:
+        """Another port at which the client's tap listens, too."""
+        return self._left.enter_context(Relay(client.place.host, client.tap.endpoint))
+
     def _read(self, place: ClientPlace) -> Reading | None:
         return self.reading(len(self.watches), place.subject.name) if self.reading is not None else None
 

@@ -158,6 +158,8 @@ def _acknowledge(session: Session, to: str, identifier: str, kind: str) -> None:
 
 def _show(session: Session, message: Any, *, carbon: str = "") -> None:
     """Show a message that has a body, as far as there is nothing against it."""
+    if WRONG == "mute-before-roster" and not fake_roster.STATE["loaded"]:
+        return
     kind, sender = message.get("type", "normal"), message.get("from") or bare(session.jid)
     bodies = [body.text or "" for body in message.iterfind(_BODY)]
     if not bodies and WRONG == "shows-empty":
