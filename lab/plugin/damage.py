@@ -372,6 +372,8 @@ def _wrong_headers(headers: list[dict[str, str]]) -> dict[str, list[dict[str, st
         return {}
     *before, last = headers
     made = {"the last one dropped": before}
+    if len(headers) > 2:
+        made["all but the first dropped"] = headers[:1]
     for attribute, change in _HEADER_DAMAGES.items():
         wrong = {key: value for key, value in last.items() if key != attribute}
         if (value := change(last.get(attribute))) is not None:
