@@ -189,6 +189,19 @@ def attribute_changed(event: Event) -> list[Event] | None:
     return _changed(event, change)
 
 
+def attributes_gone(event: Event) -> list[Event] | None:
+    """The first element below the stanza that has any (not the error) has none."""
+
+    def change(element: Element) -> bool:
+        for node in element.iterdescendants():
+            if node.attrib and localname(node) != "error":
+                node.attrib.clear()
+                return True
+        return False
+
+    return _changed(event, change)
+
+
 DAMAGES: dict[str, Damage] = {
     "dropped": dropped,
     "duplicated": duplicated,
@@ -205,6 +218,7 @@ DAMAGES: dict[str, Damage] = {
     "error type changed": error_type_changed,
     "text changed": text_changed,
     "attribute changed": attribute_changed,
+    "attributes gone": attributes_gone,
 }
 
 
@@ -379,6 +393,7 @@ def _wrong_headers(headers: list[dict[str, str]]) -> dict[str, list[dict[str, st
         if (value := change(last.get(attribute))) is not None:
             wrong[attribute] = value
         made[f"{attribute.rpartition('}')[2]} changed"] = [*before, wrong]
+    made["lang is no language"] = [*before, {**last, XML_LANG: "no_language"}]
     return made
 
 
