@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from lab.campaign.campaign import Bounds
 from lab.campaign.campaign import Listener as CampaignListener
 from lab.campaign.safety import strangers
 from lab.cell import Cell
+from lab.doap import Implemented
 from lab.engines import Progress, Running
 from lab.errors import Exit as ExitCode
 from lab.errors import LabError, MachineError
@@ -74,6 +75,8 @@ class Plan:
     fuzz_seconds: float = 0.0
     known: tuple[Path, ...] = ()
     """Further lists of known failures, laid over the subject's own."""
+    doap: Mapping[str, Implemented] = field(default_factory=dict)
+    """What the DOAP file of who is tried says, if one was given."""
     clients: tuple[Client, ...] = ()
     """Who is tried on that server: one client, or the two of a pair; none where the server itself is."""
 
@@ -173,6 +176,7 @@ def _header(plan: Plan, cell: Cell) -> Header:
         replay=plan.replay,
         selected=tuple(check.name for check in plan.checks),
         rows=plan.rows,
+        doap=plan.doap,
     )
 
 
