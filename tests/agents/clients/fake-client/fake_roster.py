@@ -42,6 +42,7 @@ def believes(session: Session, sender: str, what: str) -> bool:
     own = bare(session.jid)
     return {
         f"{what}-of-anybody": True,
+        "planted-faults": what == "carbons",
         f"{what}-of-own-resources": bare(sender) == own,
         f"{what}-of-server": sender == session.domain,
         f"{what}-of-own-prefix": sender.startswith(own),
