@@ -43,6 +43,7 @@ START_SECONDS = 30.0  # for a program to start and log in, on a machine that is 
 SHOW_SECONDS = 1.0  # until what came before is shown, too
 EXIT_SECONDS = 0.5  # until a process whose connection broke off is seen to be gone
 CROWDED = 4.0  # times that, at most, where many programs wait for each processor
+SETTLE = 2.0  # seconds that a missing answer is waited for behind a sentinel that was answered, at most
 ENDING = 3  # sessions that end at once, at most
 STEP = 0.02
 MARK = "sentinel-"
@@ -205,7 +206,9 @@ class ClientSession:
         if mark not in self.recorded.replies:
             return False
         owed = [item.id for item in items if must_answer(item)]
-        self._wait(lambda: all(i in self.recorded.replies for i in owed) or not self._alive, min(patience, 2.0))
+        self._wait(
+            lambda: all(i in self.recorded.replies for i in owed) or not self._alive, min(patience / 4, SETTLE)
+        )
         self._shown_mark = shown
         return True
 

@@ -26,6 +26,7 @@ RECEIVED: tuple[Operator, ...] = (
 """The operators whose work may reach a client that is logged in."""
 
 _REPLIES = {"error-without-error", "result-with-two-payloads", "unrequested-error", "unrequested-result"}
+_TYPED_ANEW = {"iq-without-type", "iq-of-unknown-type"}  # what it was before does not count
 _TAKEN_AS_ANOTHER = {FORGED, "message-of-unknown-type"}  # about them a client has nothing to complain of
 _ANSWERED = frozenset({Reaction.RESULT, Reaction.ERROR})
 _UNANSWERED = frozenset({Reaction.SILENCE})
@@ -99,7 +100,8 @@ def _allowed_of_malformed(stanza: Stanza, operator: Operator, allowed: Allowed) 
         if stanza.carrier is Carrier.STREAM or stanza.type == "error":
             return ANYTHING
         return Allowed(stanza.allowed.reactions, f"{stanza.allowed.where}, RFC 6120 §11.4")
-    if operator.name in _REPLIES or stanza.type in {"result", "error"}:
+    reply = stanza.type in {"result", "error"} and operator.name not in _TYPED_ANEW
+    if reply or operator.name in _REPLIES:
         return Allowed(_UNANSWERED | (allowed.reactions & {Reaction.STREAM_ERROR}), allowed.where)
     reactions = stanza.allowed.reactions | allowed.reactions | {Reaction.SILENCE, Reaction.ERROR}
     if operator.name in _TAKEN_AS_ANOTHER:
