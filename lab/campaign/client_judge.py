@@ -5,6 +5,7 @@ When in doubt a symptom is not raised, as in `lab.campaign.judge`, which has the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from lab.campaign.batch import Item, must_answer
 from lab.campaign.cast import Seen
 from lab.campaign.client_session import MARK, ClientSession, Received
 from lab.campaign.judge import SEEN, Symptom, reactions, shown
+from lab.campaign.outside import gist_of
 from lab.campaign.recorded import Came
 from lab.standing import IQ, Request, faults_of_client, faults_of_reply, kind_of
 from lab.wire.namespaces import ROSTER
@@ -22,7 +24,10 @@ from lab.wire.session import show
 from lab.wire.stream import Element
 from schemas.payloads import Carrier
 
-LAST_WORDS = 400  # characters that are shown
+LAST_WORDS = 800  # characters that are shown
+
+_CRASH = re.compile(r"Traceback|^panic:|^fatal error:|[Ee]xception\b|Assertion|[Ss]egmentation fault|^\w*Error\b")
+"""A line that says that a program crashed, in the languages of clients."""
 
 SHOWN_FROM = {"message", "receipt", "chat-state", "presence", "subscription-request", "nick"}
 """The events that tell whom something is from."""
@@ -32,8 +37,7 @@ def judge(session: ClientSession, batch: Received) -> list[Symptom]:
     """Every symptom of a batch; none for most. A process that is gone explains all else."""
     alone = 0 if len(batch.items) == 1 else None
     if batch.gone:
-        said = f"{batch.gone}; its last words: {batch.last_words[-LAST_WORDS:]}" if batch.last_words else batch.gone
-        return [Symptom("lives", alone, "the process lives", said, batch.gone)]
+        return [_death(batch, alone)]
     found = [
         symptom
         for place, (item, seen) in enumerate(zip(batch.items, batch.seen, strict=True))
@@ -41,6 +45,17 @@ def judge(session: ClientSession, batch: Received) -> list[Symptom]:
         for symptom in _of_item(session, batch, place, item, seen)
     ]
     return [*found, *_of_stream(batch, alone), *_of_sent(session, batch, alone), *_of_events(session, batch)]
+
+
+def _death(batch: Received, alone: int | None) -> Symptom:
+    """How its process ended, and where that was if it says so."""
+    lines = batch.last_words.splitlines()
+    crash = next((n for n, line in enumerate(lines) if _CRASH.search(line)), None)
+    said = f"{batch.gone}; its last words:\n{batch.last_words[-LAST_WORDS:]}" if lines else batch.gone
+    if crash is None:
+        return Symptom("lives", alone, "the process lives", said, batch.gone)
+    where = gist_of(lines[crash], lines[crash + 1 :])
+    return Symptom("lives", alone, "the process lives", said, f"{batch.gone}: {where}", telling=True)
 
 
 def _of_item(session: ClientSession, batch: Received, place: int, item: Item, seen: Seen) -> Iterator[Symptom]:
@@ -56,14 +71,15 @@ def _of_item(session: ClientSession, batch: Received, place: int, item: Item, se
             yield Symptom("reacts-as-allowed", place, reactions(item), shown(reply), reaction)
         yield from _of_reply(session, place, item, reply)
     request = item.stanza.carrier is Carrier.IQ and item.stanza.type in {"get", "set"}
-    twice = item.operator == "repeated-id" or (item.malformed and item.malformed.family is Family.BYTES)
+    twice = item.operator == "repeated-id" or incoming.is_broken(item)
     if request and not twice and len(seen.replies) > 1:
         yield Symptom("answers-once", place, "one reply", shown(*seen.replies[:3]))
 
 
 def _of_reply(session: ClientSession, place: int, item: Item, reply: Element) -> Iterator[Symptom]:
     """Whether a reply bears the id of what was sent, and goes to whoever asked."""
-    if item.stanza.carrier is not Carrier.IQ or (item.malformed and item.malformed.family is not Family.SCHEMA):
+    protocol = item.malformed is not None and item.malformed.family is Family.PROTOCOL
+    if item.stanza.carrier is not Carrier.IQ or protocol or incoming.is_broken(item):
         return
     asked = attribute_of(item.stanza.xml, "from") or session.contact
     own = asked in {session.account, session.domain}
@@ -79,7 +95,7 @@ def _of_reply(session: ClientSession, place: int, item: Item, reply: Element) ->
 def _of_stream(batch: Received, alone: int | None) -> Iterator[Symptom]:
     may_end = any(item.allowed.permits(Reaction.STREAM_ERROR) for item in batch.items)
     if batch.violation:
-        yield Symptom("speaks-xmpp", alone, "an XMPP stream", batch.violation[:SEEN])
+        yield Symptom("speaks-xmpp", alone, "an XMPP stream", batch.violation[:SEEN], batch.wrong, telling=True)
     elif batch.ended:
         if batch.left and not (may_end and alone is not None):
             seen = f"the client ended it with <{batch.condition}/>" if batch.condition else "the client ended it"
@@ -94,10 +110,10 @@ def _of_stream(batch: Received, alone: int | None) -> Iterator[Symptom]:
 
 def _of_sent(session: ClientSession, batch: Received, alone: int | None) -> Iterator[Symptom]:
     """Whether what it sent is right by itself, and answers what was asked."""
-    if any(item.malformed and item.malformed.family is Family.BYTES for item in batch.items):
+    if any(incoming.is_broken(item) for item in batch.items):
         return  # what it made of that is not known
     places = {item.id: place for place, item in enumerate(batch.items) if item.id}
-    plain = all(item.malformed is None or item.malformed.family is Family.SCHEMA for item in batch.items)
+    plain = not any(item.malformed and item.malformed.family is Family.PROTOCOL for item in batch.items)
     for element in batch.sent:
         identifier = element.get("id", "")
         place = places.get(identifier, alone)
@@ -115,10 +131,11 @@ def _of_sent(session: ClientSession, batch: Received, alone: int | None) -> Iter
 
 def _of_events(session: ClientSession, batch: Received) -> Iterator[Symptom]:
     """Whether whatever is shown as somebody's came from them, or as a copy or an old one from the own account."""
-    if any(item.malformed and item.malformed.family is Family.BYTES for item in batch.items):
+    if any(incoming.is_broken(item) for item in batch.items):
         return
     came = session.recorded.came
     places = {item.id: place for place, item in enumerate(batch.items) if item.id}
+    alone = 0 if len(batch.items) == 1 else None
     for event in batch.events:
         if event["event"] in SHOWN_FROM:
             blamed = _forged(session, event, came)
@@ -126,15 +143,17 @@ def _of_events(session: ClientSession, batch: Received) -> Iterator[Symptom]:
             blamed = _contact_forged(session, event, came)
         else:
             continue
-        if blamed is not None:
-            place = places.get(blamed.id, 0 if len(batch.items) == 1 else None)
-            yield Symptom(
-                "shows-who-sent-it",
-                place,
-                f"nothing is shown as {event.get('from') or event.get('jid')}'s that they did not send",
-                f"{event}, of {show(blamed.element)}"[:SEEN],
-                str(event["event"]),
-            )
+        place = None if blamed is None else places.get(blamed.id, alone)
+        if blamed is None or place is None:
+            continue  # what a stanza of an earlier batch shows, it shows again
+        yield Symptom(
+            "shows-who-sent-it",
+            place,
+            f"nothing is shown as {event.get('from') or event.get('jid')}'s that they did not send",
+            f"{event}, of {show(blamed.element)}"[:SEEN],
+            f"{event['event']} by {batch.items[place].operator or 'a valid stanza'}",
+            telling=bool(batch.items[place].operator),
+        )
 
 
 def _forged(session: ClientSession, event: Mapping[str, Any], came: list[Came]) -> Came | None:

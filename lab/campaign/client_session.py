@@ -6,9 +6,10 @@ session has accounts and a process of its own; when the client ends it, another 
 
 from __future__ import annotations
 
-import threading
+import re
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from secrets import token_hex
@@ -44,10 +45,12 @@ SHOW_SECONDS = 1.0  # until what came before is shown, too
 EXIT_SECONDS = 0.5  # until a process whose connection broke off is seen to be gone
 CROWDED = 4.0  # times that, at most, where many programs wait for each processor
 SETTLE = 2.0  # seconds that a missing answer is waited for behind a sentinel that was answered, at most
-ENDING = 3  # sessions that end at once, at most
+ENDING = 3  # sessions that end side by side, at most
 STEP = 0.02
 MARK = "sentinel-"
 UNHEARD_OF = "stanzalab-unheard-of"
+WRONG = 160  # characters
+_NUMBER = re.compile(r"\d+")  # lines and columns, which differ each time
 
 
 @dataclass
@@ -56,8 +59,8 @@ class Received:
 
     `sentinel`: the iq behind them was answered; `commands`: so was a command to the agent. `ended`: the connection
     did not outlive them; `left`: the client went, with that stream error as `condition`. `gone` is how its process
-    ended, `violation` what it sent that is no XMPP. `refused` are the places of what the server kept for itself (the
-    tap sent it then), `unsent` of what did not reach the client at all.
+    ended. `violation` is what it sent that is no XMPP, `wrong` the same in a word. `refused` are the places of what
+    the server kept for itself (the tap sent it then), `unsent` of what did not reach the client at all.
     """
 
     items: Sequence[Item]
@@ -68,6 +71,7 @@ class Received:
     left: bool = False
     condition: str = ""
     violation: str = ""
+    wrong: str = ""
     gone: str = ""
     last_words: str = ""
     sent: list[Element] = field(default_factory=list)
@@ -222,7 +226,9 @@ class ClientSession:
             batch.left = (arrival.left or arrival.closed) and not self.recorded.refused
             batch.condition = self.recorded.condition
             if self._tap.faults:
-                batch.violation = f"{self._tap.faults[0].message}: {self._tap.faults[0].seen}"
+                fault = self._tap.faults[0]
+                batch.violation = f"{fault.message}: {fault.seen}"
+                batch.wrong = _NUMBER.sub("…", fault.message)[:WRONG]
         try:
             self.agent.patience = patience
             self.agent.ask(UNHEARD_OF)
@@ -281,17 +287,39 @@ class ClientSession:
 class Staging:
     """How sessions of one client are made, each with fresh accounts and a fresh process.
 
-    Sessions that are done with end in the background: an agent that hangs takes its time.
+    A program takes its time to start and to end: one is always started in advance, and those that are done with end
+    in the background.
     """
 
     def __init__(self, cell: Cell, place: ClientPlace, accounts: Accounts, comeback: Comeback) -> None:
         self._cell, self._place, self._accounts, self._comeback = cell, place, accounts, comeback
-        self._ending: list[threading.Thread] = []
+        self._starting = ThreadPoolExecutor(1, "starting")
+        self._ending = ThreadPoolExecutor(ENDING, "ending")
+        self._next: Future[ClientSession] | None = None
 
     def open(self) -> ClientSession:
         """A client, online. Raises PeerError: it does not come so far; AgentFault, MachineError."""
-        self._wait(ENDING)
-        trace, recorded, patience = Trace(), Recorded(), START_SECONDS * crowd()
+        awaited, self._next = self._next or self._starting.submit(self._start), None
+        session = awaited.result()
+        self._next = self._starting.submit(self._start)
+        if session.usable:
+            return session
+        self.end(session)  # it was lost while it waited
+        return self.open()
+
+    def end(self, session: ClientSession) -> None:
+        """Close a session, without waiting for it."""
+        self._ending.submit(session.close)
+
+    def close(self) -> None:
+        """Wait until all sessions have ended."""
+        if self._next is not None and not self._next.cancel() and self._next.exception() is None:
+            self.end(self._next.result())
+        self._starting.shutdown()
+        self._ending.shutdown()
+
+    def _start(self) -> ClientSession:
+        trace, recorded, patience = Trace(), Recorded(), START_SECONDS * min(crowd(), CROWDED)
         account, other = self._accounts.fresh(), self._accounts.fresh()
         name = self._place.subject.name
         with ExitStack() as stack:
@@ -300,17 +328,10 @@ class Staging:
             )
             stack.callback(session.transport.close)
             session.send("<presence/>")
-            tap = stack.enter_context(
-                Tap(
-                    self._cell,
-                    account,
-                    self._place.host,
-                    patience=patience,
-                    trace=trace,
-                    label=name,
-                    observer=recorded,
-                )
+            tap = Tap(
+                self._cell, account, self._place.host, patience=patience, trace=trace, label=name, observer=recorded
             )
+            stack.enter_context(tap)
             agent = stack.enter_context(
                 launch(self._place, account, tap.endpoint, patience=patience, trace=trace, label=f"{name}'s agent")
             )
@@ -323,17 +344,3 @@ class Staging:
             made.close()
             raise
         return made
-
-    def end(self, session: ClientSession) -> None:
-        """Close a session, without waiting for it."""
-        thread = threading.Thread(target=session.close, name="ending")
-        thread.start()
-        self._ending.append(thread)
-
-    def close(self) -> None:
-        """Wait until all sessions have ended."""
-        self._wait(0)
-
-    def _wait(self, most: int) -> None:
-        while len(self._ending) > most:
-            self._ending.pop(0).join()

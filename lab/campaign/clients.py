@@ -189,6 +189,7 @@ class ClientCampaign:
         self._send(lane, session, [item])
         if spends(item.stanza.payload, item.stanza.use):
             self._dismiss()
+        self._client()  # the one that takes its place belongs to the price
 
     def _avoided(self, lane: _Lane, item: Item) -> bool:
         """Whether it is like one that is known to break the client; counted."""

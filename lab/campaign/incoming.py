@@ -6,11 +6,14 @@ and should overlook what does not fit a schema: §11.4), and more in others: it 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from generators.allowed import ONE_WAY, OUT_OF_TURN, Allowed, Reaction
 from generators.malformations import OPERATORS, Operator
 from generators.malformations.tokens import attribute_of, with_attribute
 from generators.stanza import Family, Moment, Scene, Stanza
 from lab.campaign.batch import Item
+from lab.campaign.forging import FORGERIES
 from schemas.payloads import Carrier, Party, Use
 
 CLIENTS_WORDS = {"authentication-again", "bind-again", "starttls-again"}
@@ -19,9 +22,13 @@ CLIENTS_WORDS = {"authentication-again", "bind-again", "starttls-again"}
 FORGED = "spoofed-from"
 OFTEN = 5  # times as often as any other operator: whom to believe is for a client to know, and no server helps it
 
+BY_NAME: Mapping[str, Operator] = {**OPERATORS, **{o.name: o for o in FORGERIES}}
+"""Every operator that an item may bear, a client's among them."""
+
 RECEIVED: tuple[Operator, ...] = (
     *(o for o in OPERATORS.values() if o.moment is Moment.BOUND and o.name not in CLIENTS_WORDS),
     *(OPERATORS[FORGED] for _ in range(1, OFTEN)),
+    *(o for o in FORGERIES for _ in range(OFTEN)),
 )
 """The operators whose work may reach a client that is logged in."""
 
@@ -73,13 +80,19 @@ def injectable(item: Item, sender: str) -> bytes | None:
         return None
 
 
+def is_broken(item: Item) -> bool:
+    """Whether its bytes are, so that it is open what a reader makes of it, and of what stands behind."""
+    malformed = item.malformed
+    return malformed is not None and malformed.family is Family.BYTES and not BY_NAME[item.operator].valid
+
+
 def for_client(item: Item) -> Item:
     """The item with what a client may do with it."""
     valid = _allowed(item.stanza)
     stanza = item.stanza._replace(allowed=valid)
     if item.malformed is None:
         return item._replace(stanza=stanza)
-    operator = OPERATORS[item.operator]
+    operator = BY_NAME[item.operator]
     allowed = valid if operator.valid else _allowed_of_malformed(stanza, operator, item.malformed.allowed)
     return item._replace(stanza=stanza, malformed=item.malformed._replace(base=stanza, allowed=allowed))
 
@@ -100,6 +113,8 @@ def _allowed_of_malformed(stanza: Stanza, operator: Operator, allowed: Allowed) 
         if stanza.carrier is Carrier.STREAM or stanza.type == "error":
             return ANYTHING
         return Allowed(stanza.allowed.reactions, f"{stanza.allowed.where}, RFC 6120 §11.4")
+    if operator in FORGERIES:
+        return allowed
     reply = stanza.type in {"result", "error"} and operator.name not in _TYPED_ANEW
     if reply or operator.name in _REPLIES:
         return Allowed(_UNANSWERED | (allowed.reactions & {Reaction.STREAM_ERROR}), allowed.where)

@@ -80,7 +80,8 @@ RULES = {
 class Symptom:
     """A rule that seems broken. `place` is the item's number in the batch, None where it could be any.
 
-    `kind` tells apart what breaks the same rule in another way: the reaction, or the rule of `lab.standing`.
+    `kind` tells apart what breaks the same rule in another way: the reaction, or the rule of `lab.standing`. Where it
+    is `telling`, it says alone which fault it is, whatever stanza shows it: a place in the source, for example.
     """
 
     rule: str
@@ -88,6 +89,7 @@ class Symptom:
     expected: str
     seen: str
     kind: str = ""
+    telling: bool = False
 
 
 def judge(cast: Cast, batch: Batch) -> list[Symptom]:

@@ -152,7 +152,7 @@ class Maker:
 
     def part(self, name: str) -> None:
         """An operator whose stanzas ended a stream, as they may, is sent alone from now on."""
-        operator = OPERATORS.get(name)
+        operator = incoming.BY_NAME.get(name)
         if operator in self._in_bulk:
             self._in_bulk.remove(operator)
             self._by_itself.append(operator)
