@@ -12,6 +12,7 @@ from typing import Any
 from generators.allowed import Reaction
 from generators.malformations.tokens import attribute_of
 from generators.stanza import Family
+from lab.campaign import incoming
 from lab.campaign.batch import Item, must_answer
 from lab.campaign.cast import Seen
 from lab.campaign.client_session import MARK, ClientSession, Received

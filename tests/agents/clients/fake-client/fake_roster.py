@@ -30,6 +30,8 @@ def begin(session: Session) -> None:
 def _take(iq: Any) -> None:
     for item in iq.iterfind("roster:query/roster:item", NS):
         jid, subscription = item.get("jid"), item.get("subscription", "none")
+        if not jid or subscription not in {"none", "to", "from", "both", "remove"}:
+            continue
         if subscription == "remove" and WRONG != "keeps-removed":
             ROSTER_SHOWN.pop(jid, None)
         elif subscription != "remove":
