@@ -34,6 +34,7 @@ help:  ## this text
 	@echo 'make lab SERVER=prosody CLIENTS=slixmpp,profanity  … two clients, with each other'
 	@echo 'make lab CELL=cell.json             check a server that you have running (docs/cell.md)'
 	@echo 'make fuzz SERVER=prosody FOR=10m    fuzz a server, row by row; what breaks it is kept in corpus/'
+	@echo 'make fuzz SERVER=prosody CLIENT=slixmpp     fuzz a client, on that server'
 	@echo 'make replay SERVER=prosody          try again what was found: fixed, still there, changed'
 	@echo 'make compare SERVERS=prosody,ejabberd       where servers answer the same stanzas differently'
 	@echo 'make matrix                         every server alone, with every client, and with pairs of clients'
@@ -58,7 +59,7 @@ lab: $(VENV)/installed
 		$(if $(strip $(SERVER)$(CELL)$(clients)$(ROW)$(CHECK)$(PROVIDER)),,$(quick) --workers 6)
 
 fuzz: $(VENV)/installed
-	@$(STANZALAB) fuzz --provide-engine $(cell) $(known) $(selection) $(fuzzing) $(kept)
+	@$(STANZALAB) fuzz --provide-engine $(cell) $(if $(CLIENT),--client '$(CLIENT)') $(known) $(selection) $(fuzzing) $(kept)
 
 replay: $(VENV)/installed
 	@$(STANZALAB) replay $(foreach f,$(FINDING),'$(f)') --provide-engine $(cell) $(kept) $(output)

@@ -71,7 +71,7 @@ class Plan:
     rows: tuple[str, ...] = ()
     """The rows and categories that were asked for by name: they are reported even where they have no check."""
     trials: tuple[Trial, ...] = ()
-    """What a short campaign behind the checks is to try; none of it where there are none."""
+    """What a short campaign behind the checks is to try, on the server or on its one client; nothing where empty."""
     fuzz_seconds: float = 0.0
     known: tuple[Path, ...] = ()
     """Further lists of known failures, laid over the subject's own."""
@@ -155,16 +155,18 @@ def _fuzzed(
         run_dir=plan.out,
         folder=plan.out / "corpus",
         known=known,
-        replay=_fuzz_again(plan.subject) if plan.subject else "",
+        replay=_fuzz_again(plan.subject, plan.clients) if plan.subject else "",
         writer=writer,
         listener=display,
+        client=plan.clients[0] if plan.clients else None,
     )
     return INTERRUPTED if outcome.interrupted else exit_code
 
 
-def _fuzz_again(subject: Subject) -> str:
+def _fuzz_again(subject: Subject, clients: Sequence[Client]) -> str:
     image = f" --image {subject.image}" if subject.image else ""
-    return f"stanzalab fuzz --server {subject.name}:{subject.version}{image}"
+    client = f" --client {clients[0].name}:{clients[0].version}" if clients else ""
+    return f"stanzalab fuzz --server {subject.name}:{subject.version}{image}{client}"
 
 
 def _header(plan: Plan, cell: Cell) -> Header:

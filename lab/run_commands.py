@@ -41,6 +41,7 @@ from lab.options import (
     table,
 )
 from lab.verdict import ROLES
+from schemas.suites import Role
 
 if TYPE_CHECKING:
     from lab.cell import Cell
@@ -79,8 +80,8 @@ def run(
 ) -> None:
     """Start a server, run the checks, fuzz it for a while, report: rows first, then each failure with its evidence.
 
-    With --client, the client is tried, on that server; with --clients, two clients with each other. Checks that are
-    asked for by name are run alone, without fuzzing.
+    With --client, the client is tried (and fuzzed), on that server; with --clients, two clients with each other.
+    Checks that are asked for by name are run alone, without fuzzing.
     """
     from lab import catalogue  # noqa: PLC0415 - `stanzalab --help` answers at once
     from lab import fuzz as fuzzing  # noqa: PLC0415
@@ -91,7 +92,7 @@ def run(
     tried_clients = clients_of(client, clients)
     role = ROLES[len(tried_clients)]
     selected = catalogue.select(role=role, year=year, rows=row or (), names=check or (), providers=provider or ())
-    fuzz_seconds = 0.0 if check or tried_clients else seconds(fuzz_for, "--fuzz")
+    fuzz_seconds = 0.0 if check or len(tried_clients) > 1 else seconds(fuzz_for, "--fuzz")
     tried = {c.requirement.provider for c in selected}
     subject = subject_of(server, image, cell)
     if provide_engine:
@@ -109,7 +110,7 @@ def run(
         workers=workers,
         seed=seed,
         rows=tuple(row or ()),
-        trials=fuzzing.trials_behind(year, row or (), provider or (), tried) if fuzz_seconds else (),
+        trials=fuzzing.trials_behind(year, row or (), provider or (), tried, Role(role)) if fuzz_seconds else (),
         fuzz_seconds=fuzz_seconds,
         known=tuple(known or ()),
         clients=tried_clients,

@@ -149,6 +149,13 @@ class Agent:
         with self._changed:
             return tuple(event for event in self._events if event["event"] == kind)
 
+    def take(self) -> tuple[Event, ...]:
+        """All events that came so far and that nobody took: they count as seen now."""
+        with self._changed:
+            taken = tuple(self._events)
+            self._events.clear()
+            return taken
+
     def _wait(self, found: Callable[[], Event | None], what: str) -> Event:
         deadline = time.monotonic() + self.patience
         with self._changed:

@@ -97,8 +97,8 @@ def fingerprint(symptom: Symptom, items: Sequence[Item]) -> str:
     what is wrong with a payload, or shown by a valid one, on that payload.
     """
     rule = f"{symptom.rule}={symptom.kind}" if symptom.kind else symptom.rule
-    if symptom.rule == "logs-no-crash":
-        return rule  # the line says where it crashed, and that is what it is known by
+    if symptom.telling:
+        return rule  # of a crash, the line says where it was, and that is what it is known by
     if len(items) > SHORT or not items:  # which stanzas stand in a long sequence is chance
         return f"{rule} by {SEQUENCE}"
     if len(items) > 1:

@@ -12,10 +12,12 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
+from lxml import etree
+
 from lab.errors import PeerError
 from lab.tap.greeting import answer_header
-from lab.wire.namespaces import STREAM_ERROR
-from lab.wire.session import Session, show
+from lab.wire.namespaces import CLIENT, STREAM_ERROR
+from lab.wire.session import Session, parse, show
 from lab.wire.stream import Element, PeerViolation, Received, StreamClosed
 from lab.wire.transport import ConnectionLost, NoAnswer
 
@@ -162,3 +164,13 @@ class Line:
             side.send_raw(piece)
         else:
             side.send(piece if isinstance(piece, str) else show(piece))
+
+
+def element_of(piece: Piece) -> Element | None:
+    """The element that whoever is sent a piece reads; None where it is none."""
+    if not isinstance(piece, (str, bytes)):
+        return piece
+    try:
+        return parse(piece if isinstance(piece, str) else piece.decode(), default=CLIENT)
+    except (ValueError, etree.XMLSyntaxError, IndexError):
+        return None

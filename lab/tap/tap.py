@@ -187,6 +187,12 @@ class Tap:
         with self._changed:
             return tuple(self._got)
 
+    @property
+    def serving(self) -> bool:
+        """Whether a client is connected now."""
+        with self._changed:
+            return self._client is not None
+
     def bound(self) -> str:
         """Wait until the client has bound a resource: its full JID."""
         return self._wait(lambda: self.jid or None, "a bound resource")

@@ -85,7 +85,7 @@ def _message(session: Session, stanza: Any) -> None:
 
 def _copied(session: Session, copy: Any) -> None:
     kind, message = localname(copy), copy.find("forward:forwarded/c:message", NS)
-    if f"hides-{kind}" == WRONG:
+    if f"hides-{kind}" == WRONG or message is None:
         return
     if f"answers-{kind}" == WRONG:
         _acknowledge(session, message.get("from"), message.get("id", ""), "chat")
@@ -158,6 +158,8 @@ def _acknowledge(session: Session, to: str, identifier: str, kind: str) -> None:
 
 def _show(session: Session, message: Any, *, carbon: str = "") -> None:
     """Show a message that has a body, as far as there is nothing against it."""
+    if message is None:
+        return
     kind, sender = message.get("type", "normal"), message.get("from") or bare(session.jid)
     bodies = [body.text or "" for body in message.iterfind(_BODY)]
     if not bodies and WRONG == "shows-empty":
