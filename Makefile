@@ -41,6 +41,7 @@ help:  ## this text
 	@echo 'make matrix SERVERS=prosody,ejabberd CLIENTS=slixmpp,profanity PAIRS=slixmpp+profanity   … only these'
 	@echo 'make matrix RESUME=1                go on with the newest matrix (or RESUME=folder) where it ended'
 	@echo 'make prove SERVER=prosody           prove that the checks can fail'
+	@echo 'make prove SERVER=prosody CLIENT=slixmpp    … those of a client (or CLIENTS=A,B), on that server'
 	@echo 'make site                           a static site of all runs, in site/ (RECORDS=folders; docs/site.md)'
 	@echo 'make test                           the lab’s own tests'
 	@echo 'make bench                          measure the lab itself'

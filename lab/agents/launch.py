@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.agents.agent import Agent
+from lab.agents.agent import Agent, Reader
 from lab.cell import Account, ClientPlace, Endpoint
 from lab.wire.trace import Trace
 
@@ -18,6 +18,7 @@ def launch(
     resource: str = "",
     trace: Trace | None = None,
     label: str = "agent",
+    reader: Reader | None = None,
 ) -> Agent:
     """An agent that reads commands. `endpoint` is where the tap (or a relay) listens, `ca` whom to trust there.
 
@@ -33,7 +34,7 @@ def launch(
     }
     if resource:
         environment["XMPP_RESOURCE"] = resource
-    agent = Agent(place.argv, environment, patience=patience, trace=trace, label=label)
+    agent = Agent(place.argv, environment, patience=patience, trace=trace, label=label, reader=reader)
     try:
         agent.ready()
     except BaseException:

@@ -20,7 +20,7 @@ from lab import engines
 from lab.agents.agent import AgentGone
 from lab.errors import LabError, MachineError, PeerError
 from lab.plugin.client_watch import ClientWatch
-from lab.plugin.clients import WATCH, arrive, client
+from lab.plugin.clients import WATCH, Arrivals, arrive, client
 from lab.plugin.connections import (
     CONNECT,
     TRACE,
@@ -72,6 +72,8 @@ class Progress:
     seen: str = ""
     reason: str = ""
     blamed: str = ""
+    by_rule: bool = False
+    """It fails by a standing rule alone: what the check itself looks at is right."""
 
 
 UNBLAMED = {Outcome.PASS, Outcome.UNSUPPORTED, Outcome.IMPOSSIBLE, Outcome.ERROR}
@@ -84,6 +86,10 @@ class Hooks:
     @pytest.hookspec
     def pytest_lab_connect(self, item: pytest.Item, connect: Connect) -> None:
         """A check is about to open its first session."""
+
+    @pytest.hookspec
+    def pytest_lab_arrive(self, item: pytest.Item, arrivals: Arrivals) -> None:
+        """A check is about to bring its first client online."""
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -178,6 +184,7 @@ def _hold_against_standing_rules(progress: Progress, item: pytest.Item) -> None:
         return
     faults = [fault for _, fault in found]
     first, also = faults[0], faults
+    progress.by_rule = progress.outcome is Outcome.PASS
     if progress.outcome in {Outcome.PASS, Outcome.NON_STRICT}:
         if progress.outcome is Outcome.NON_STRICT:
             progress.reason = f"not strict, besides: expected {progress.expected}, seen: {progress.seen}\n"

@@ -53,6 +53,8 @@ WAYS: dict[str, dict[str, tuple[str, ...]]] = {
         "prefixes-stanzas": ("client-stanzas-have-no-prefix",),
         "talks-before-binding": ("client-binds-before-it-talks-to-others",),
         "goes-on-without-resource": ("client-does-not-go-on-without-a-resource",),
+        "asks-the-other-domain": ("client-asks-the-other-host-for-the-same-domain",),
+        "redirects-for-ever": ("client-does-not-follow-redirects-for-ever",),
         "keeps-its-resource": ("client-takes-the-resource-that-it-is-given",),
         "ignores-iq": (
             *("client-answers-iq-get", "client-answers-iq-set", "client-answers-an-iq-without-to"),

@@ -158,7 +158,7 @@ def _acknowledge(session: Session, to: str, identifier: str, kind: str) -> None:
 
 def _show(session: Session, message: Any, *, carbon: str = "") -> None:
     """Show a message that has a body, as far as there is nothing against it."""
-    if message is None:
+    if message is None or (WRONG == "mute-before-roster" and not fake_roster.STATE["loaded"]):
         return
     kind, sender = message.get("type", "normal"), message.get("from") or bare(session.jid)
     bodies = [body.text or "" for body in message.iterfind(_BODY)]
