@@ -312,5 +312,6 @@ def version() -> str:
 
 if __name__ == "__main__":
     agent = Profanity()
+    agent.start()  # before the lab waits for anything that the client is to do: it takes a second, or ten
     tell("ready", client="profanity", version=version())
     sys.exit(agent.run())

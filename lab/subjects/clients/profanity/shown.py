@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from console import COLUMNS, ROWS, Console
-from terminal import Failed, Program, TerminalAgent, bare, log, tell
+from terminal import PATIENCE, Failed, Program, TerminalAgent, bare, log, tell
 
 SETTINGS = """\
 [plugins]
@@ -38,7 +38,7 @@ tls.certpath={certificates}
 
 MARK = "mark "  # what the plugin shows at a mark, before its number
 STILL = 0.02  # seconds without paint, after which the screen is read
-ANSWER_WITHIN = 10.0  # seconds for an entity to answer
+ANSWER_WITHIN = 15.0  # seconds for an entity to answer: the lab waits 20
 PASTE, PASTED, CLEAR_LINE = "\x1b[200~", "\x1b[201~", "\x15"
 SHOWS = {"online": None, "chat": "chat", "away": "away", "xa": "xa", "dnd": "dnd"}
 CONTACT = re.compile(r"^-? *(\S+@\S+|\S+\.\S+)(?: \((.*)\))? - (none|to|from|both)\b")
@@ -118,7 +118,7 @@ class Shown(TerminalAgent):
         self._events = reads
         self.watch(reads, self._read_events)
         self.watch(self.program.terminal, self._read_terminal)
-        self.told(lambda fact: fact["hook"] == "start", "that profanity has started", 0)
+        self.told(lambda fact: fact["hook"] == "start", "that profanity has started", 0, PATIENCE)
 
     def stop(self) -> None:
         if self.program is None:
