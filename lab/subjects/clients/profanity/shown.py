@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from console import COLUMNS, ROWS, Console
-from terminal import PATIENCE, Failed, Program, TerminalAgent, bare, log, tell
+from terminal import Failed, Program, TerminalAgent, bare, log, tell
 
 SETTINGS = """\
 [plugins]
@@ -38,6 +38,7 @@ tls.certpath={certificates}
 
 MARK = "mark "  # what the plugin shows at a mark, before its number
 STILL = 0.02  # seconds without paint, after which the screen is read
+START_WITHIN = 50.0  # seconds for profanity to start: the lab waits 60 for an agent
 ANSWER_WITHIN = 15.0  # seconds for an entity to answer: the lab waits 20
 PASTE, PASTED, CLEAR_LINE = "\x1b[200~", "\x1b[201~", "\x15"
 SHOWS = {"online": None, "chat": "chat", "away": "away", "xa": "xa", "dnd": "dnd"}
@@ -118,7 +119,7 @@ class Shown(TerminalAgent):
         self._events = reads
         self.watch(reads, self._read_events)
         self.watch(self.program.terminal, self._read_terminal)
-        self.told(lambda fact: fact["hook"] == "start", "that profanity has started", 0, PATIENCE)
+        self.told(lambda fact: fact["hook"] == "start", "that profanity has started", 0, START_WITHIN)
 
     def stop(self) -> None:
         if self.program is None:
