@@ -165,10 +165,13 @@ class Tap:
         return None
 
     def sent(self, matches: Matches = lambda _: True) -> list[Element]:
-        """All that the client sent so far and that fits: what is on its way to the tap is waited for."""
+        """All that the client sent so far and that fits: what is on its way to the tap is waited for.
+
+        Not by a filter: it is asked in the tap's own thread, which would wait for itself.
+        """
         heard = threading.Event()
         with self._changed:
-            serving = self._client is not None
+            serving = self._client is not None and threading.current_thread() is not self._thread
             if serving:
                 self._waiting.append(heard)
         if serving:
@@ -273,6 +276,7 @@ class Tap:
                 if side is not None:
                     side.transport.close()
             with self._changed:
+                self._handed_in.clear()  # it was for this connection, not for the one that comes next
                 self._client, self._why, self._ended = None, why, self._ended + 1
                 for heard in self._waiting:
                     heard.set()
