@@ -61,7 +61,7 @@ class Profanity(Shown):
                 return "bad certificate"
             if any(word in line for line in self.shown[since:] for word in GAVE_UP):
                 return "gave up"
-            return "" if self.program and self.program.running() else "ended"
+            return ""
 
         try:
             how = self.until(outcome, "that profanity has connected")

@@ -12,10 +12,11 @@ import os
 import re
 import sqlite3
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from console import COLUMNS, ROWS, Console
 from terminal import Failed, Program, TerminalAgent, bare, log, tell
@@ -198,10 +199,17 @@ class Shown(TerminalAgent):
         if data := self.program.read():
             self._console.paint(data)
             self._painted_at = time.monotonic()
+        elif not self.leaving:
+            self._died()
         else:
             self.unwatch(self.program.terminal)
-            if self.online:
-                self._lost("profanity ended")
+
+    def _died(self) -> NoReturn:
+        """profanity ended, and was not asked to: so does the agent, whose end is told of its client's."""
+        pid, self.program = self.program.pid, None
+        _, status = os.waitpid(pid, 0)
+        code = os.waitstatus_to_exitcode(status)
+        sys.exit(f"profanity {f'was killed by signal {-code}' if code < 0 else f'exited with code {code}'}")
 
     def _look(self) -> None:
         self._painted_at = 0.0
