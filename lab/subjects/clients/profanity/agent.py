@@ -83,7 +83,8 @@ class Profanity(Shown):
             self.told(lambda fact: fact["hook"] in ("connect", "no-roster"), "the roster", facts, ROSTER_WITHIN)
         found = re.search(r"jid: (\S+@\S+/\S+)|<jid>([^<]+)</jid>", said + self.new_log())
         connected = [fact["jid"] for fact in self.facts[facts:] if fact["hook"] == "connect"]
-        self.jid = connected[-1] if connected else (found[1] or found[2]) if found else ""
+        # Where its stream was resumed, nothing says the JID again: it is the same.
+        self.jid = connected[-1] if connected else (found[1] or found[2]) if found else self.jid
         tell("online", jid=self.jid)
         return {"jid": self.jid}
 

@@ -37,6 +37,7 @@ tls.certpath={certificates}
 """
 """The console has all the screen, without times; a lost connection stays lost; one authority is trusted."""
 
+SAID = 65536  # characters of its log that are remembered
 MARK = "mark "  # what the plugin shows at a mark, before its number
 STILL = 0.02  # seconds without paint, after which the screen is read
 START_WITHIN = 50.0  # seconds for profanity to start: the lab waits 60 for an agent
@@ -57,6 +58,7 @@ class Shown(TerminalAgent):
         self.online = self.leaving = False
         self.jid = ""
         self._heard = b""
+        self._said = ""
         self.facts: list[Facts] = []
         self.shown: list[str] = []
         self._painted_at = 0.0
@@ -277,13 +279,16 @@ class Shown(TerminalAgent):
             self.roster_changed = True
 
     def _message(self, fact: Facts) -> None:
+        if fact.get("archived"):  # the hook is called, though such a message is not printed: it goes into the archive
+            log(f"a result of an archive, which profanity does not print: {fact['body']}")
+            return
         groupchat = fact["hook"] in ("room", "history")
         corrects = fact.get("replace") if fact["hook"] in ("chat", "room") else None
-        said = self.new_log()
-        if corrects and "Illicit LMC attempt" in said:
+        self._said = (self._said + self.new_log())[-SAID:]  # of several messages, maybe: each names the body
+        if corrects and re.search(f"Illicit LMC attempt .* with: {re.escape(fact['body'])}", self._said):
             log(f"a correction that profanity does not show: {fact['body']}")
             return
-        if corrects and f"Replace ID {corrects} could not be found" in said:
+        if corrects and f"Replace ID {corrects} could not be found in buffer. Message: {fact['body']}" in self._said:
             corrects = None
         tell(
             "message",
