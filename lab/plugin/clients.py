@@ -38,6 +38,7 @@ from lab.wire.stream import Element
 from lab.wire.trace import Trace
 
 PATIENCE = 20.0  # seconds for whatever a client must do: programs are slower than sockets
+READY_WITHIN = 60.0  # seconds for a client's program to start, where the machine is crowded
 WATCH = pytest.StashKey[list[tuple[str, ClientWatch]]]()
 """For each tap: whose it is, and what that client was seen to break."""
 
@@ -252,6 +253,7 @@ class Arrivals:
             account,
             endpoint,
             patience=PATIENCE,
+            ready_within=READY_WITHIN,
             ca=ca,
             direct=direct,
             resource=resource,

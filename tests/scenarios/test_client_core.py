@@ -156,6 +156,7 @@ RED = [
     (way, f"{provider}/{check}") for provider, ways in WAYS.items() for way, names in ways.items() for check in names
 ]
 UNSUPPORTED: list[Way] = [
+    ("ignores-iq", "rfc-6120/client-cancels-what-is-unavailable"),
     ("sends-no-caps", "xep-0115/client-ver-is-the-hash-of-its-info"),
     ("believes-nothing", "xep-0115/client-believes-no-poisoned-ver"),
     ("forgets-direct-tls", "xep-0368/client-refuses-a-wrong-certificate-over-direct-tls/expired"),
