@@ -21,6 +21,8 @@ from lab.wire.transport import ConnectionLost, NoAnswer
 
 Piece = Element | str | bytes
 
+END = "</stream:stream>"
+
 
 class Cut(Exception):
     """The connection is to break here and now, on both sides."""
@@ -47,6 +49,7 @@ class Line:
     def __init__(self, client: Session, server: Session, listener: Listener) -> None:
         self._client, self._server, self._listener = client, server, listener
         self._closed: set[Session] = set()
+        self._told_end: set[Session] = set()  # a stream ends once, whoever ended it: a check, or the other side
         self.client_left = False
         """Whether the client's connection ended by itself, in order or not."""
 
@@ -136,11 +139,9 @@ class Line:
                         self._pass_on_element(side, event.element)
                     elif isinstance(event, StreamClosed):
                         self._closed.add(side)
-                        self._send(side is self._server, "</stream:stream>")
+                        self._end(side is self._server)
             except PeerViolation as violation:
-                side.send(
-                    f"<stream:error><{violation.condition} xmlns='{STREAM_ERROR}'/></stream:error></stream:stream>"
-                )
+                side.send(f"<stream:error><{violation.condition} xmlns='{STREAM_ERROR}'/></stream:error>{END}")
                 if side is self._client:
                     raise
                 return False
@@ -154,8 +155,14 @@ class Line:
             for piece in self._listener.server_says(element):
                 self._send(True, piece)
 
+    def _end(self, to_client: bool) -> None:
+        if (self._client if to_client else self._server) not in self._told_end:
+            self._send(to_client, END)
+
     def _send(self, to_client: bool, piece: Piece) -> None:
         side = self._client if to_client else self._server
+        if isinstance(piece, str) and piece.endswith(END):
+            self._told_end.add(side)
         if to_client:
             self._listener.client_gets(piece)
         if isinstance(piece, bytes):
