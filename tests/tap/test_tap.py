@@ -16,7 +16,7 @@ from lab.wire import negotiation
 from lab.wire.namespaces import NS, PING
 from lab.wire.negotiation import Stage
 from lab.wire.session import localname, parse
-from lab.wire.stream import Element
+from lab.wire.stream import Element, StreamClosed
 from lab.wire.transport import ConnectionLost, NoAnswer
 from tests.tap.conftest import HOST, Connecting, Tapping
 
@@ -126,6 +126,17 @@ def test_streams_are_closed_in_order(tapping: Tapping, connecting: Connecting) -
     client.send("</stream:stream>")
     client.expect_closed()
     assert tap.over().restarted
+
+
+def test_a_stream_ends_once_whoever_ends_it_first(tapping: Tapping, connecting: Connecting) -> None:
+    tap = tapping()
+    client = connecting(tap)
+    tap.inject("</stream:stream>")
+    assert isinstance(client.next_event(), StreamClosed)
+    client.send("</stream:stream>")
+    assert tap.over().closed
+    sent = [entry.text for entry in tap.trace.entries if entry.direction == "sent" and entry.session == "client"]
+    assert sum(text.count("</stream:stream>") for text in sent) == 1
 
 
 @pytest.mark.parametrize("sent", ["<a><b></a>", "<!-- no -->", "&undefined;"])

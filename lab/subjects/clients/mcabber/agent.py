@@ -43,6 +43,7 @@ class Mcabber(Shown):
         "unsubscribe": ("unsubscribe", "jid"),
         "remove-contact": ("remove_contact", "jid"),
         "roster": ("roster", ""),
+        "features-of": ("features_of", "jid"),
         "ping": ("ping", "jid"),
         "join": ("join", "room nick"),
         "leave": ("leave_room", "room"),
@@ -190,6 +191,14 @@ class Mcabber(Shown):
         self.until(lambda: not self.looking or not self.online, "the roster")
         self.looking = True
         self.ask("agent roster", "agent mark look")
+
+    def features_of(self, jid: str) -> dict[str, Any]:
+        self._check(jid)
+        self.features = []
+        self.ask(f"agent features {jid}")
+        if not self.features:
+            raise Failed("mcabber knows nothing of its capabilities")
+        return {"features": self.features}
 
     def ping(self, jid: str) -> None:
         self._check(jid)
