@@ -61,7 +61,7 @@ class _Documents:
         try:
             if self.state is State.CLOSED:
                 raise PeerViolation("data after the end of the stream", seen=_excerpt(data))
-            self._events.extend(self._take(root_of(data)))
+            self._events.extend(self._take(self._read(data)))
         except PeerViolation as violation:
             self._violation = violation
             self.state = State.BROKEN
@@ -74,14 +74,38 @@ class _Documents:
             raise self._violation
         return None
 
+    def _read(self, data: bytes) -> Element:
+        return root_of(data)
+
     def _take(self, root: Element) -> Iterable[Event]:
         raise NotImplementedError
 
 
 class FramedStream(_Documents):
-    """The receiving half of a framed XML stream. `last` is the <close/> that ended it, with its attributes."""
+    """The receiving half of a framed XML stream.
+
+    `last` is the <close/> that ended it, with its attributes; `declarations` counts messages with an XML declaration,
+    `undeclared` those that use the prefix `stream` without declaring it: that has a check of its own, and would hide
+    what other checks want to see.
+    """
 
     last: Element | None = None
+    declarations = 0
+    undeclared = 0
+
+    def receive_data(self, data: bytes) -> None:
+        self.declarations += bool(_DECLARATION.match(data))
+        super().receive_data(data)
+
+    def _read(self, data: bytes) -> Element:
+        try:
+            return root_of(data)
+        except PeerViolation as violation:
+            if violation.condition != "bad-namespace-prefix":
+                raise
+        root = root_of(data, outer="stream")
+        self.undeclared += 1
+        return root
 
     def _take(self, root: Element) -> Iterable[Event]:
         if root.tag == f"{{{FRAMING}}}close":
@@ -136,7 +160,7 @@ class BodyStream(_Documents):
                 self._told[target] = value
 
 
-def root_of(data: bytes) -> Element:
+def root_of(data: bytes, *, outer: str = "lab-outer") -> Element:
     """The root element of a document that RFC 6120 §11.1 lets pass. Raises PeerViolation.
 
     The first character is `<` (RFC 7395 §3.3.3), and there is one root element; an XML declaration is allowed.
@@ -144,8 +168,8 @@ def root_of(data: bytes) -> Element:
     if not data.startswith(b"<"):
         raise PeerViolation("the first character is no '<'", condition="bad-format", seen=_excerpt(data))
     stream = Stream()
-    # The prefix is one that no document can have meant by chance: each declares all its namespaces itself.
-    stream.receive_data(b"<lab-outer:stream xmlns:lab-outer='%b'>" % STREAM.encode())
+    # The usual prefix is one that no document means by chance: each declares all its namespaces itself.
+    stream.receive_data(f"<{outer}:stream xmlns:{outer}='{STREAM}'>".encode())
     stream.receive_data(_DECLARATION.sub(b"", data))
     roots = []
     while (event := stream.next_event()) is not None:

@@ -114,6 +114,42 @@ class WebSocket:
             self._pump(deadline)
         return self._messages.popleft()
 
+    def ping(self, payload: bytes = b"lab", *, timeout: float) -> None:
+        """Send a ping frame and wait for its pong; messages that come before it stay to be received.
+
+        Raises NoAnswer, ConnectionLost where the peer closes in place of answering.
+        """
+        self.send_event(Ping(payload), timeout=timeout)
+        deadline = time.monotonic() + timeout
+        while payload not in self.pongs:
+            if self.closed is not None or self._ended:
+                raise ConnectionLost("the peer closed the WebSocket before it answered a ping")
+            self._pump(deadline)
+
+    def wait_until_closed(self, *, timeout: float) -> CloseConnection | None:
+        """The close frame that comes, or None where the connection ends without. Messages before it are passed over.
+
+        Raises NoAnswer where neither comes.
+        """
+        deadline = time.monotonic() + timeout
+        while self.closed is None and not self._ended:
+            self._pump(deadline)
+        return self.closed
+
+    def wait_for_the_end(self, *, timeout: float) -> None:
+        """Wait until the peer has ended the TCP connection, too. Raises NoAnswer."""
+        deadline = time.monotonic() + timeout
+        with contextlib.suppress(ConnectionLost):  # reset is ended as well
+            while not self._ended and (left := deadline - time.monotonic()) > 0:
+                self._ended = not self.transport.receive(timeout=left)
+            if not self._ended:
+                raise NoAnswer("the peer goes on sending behind the end of the WebSocket")
+
+    @property
+    def waiting(self) -> int:
+        """How many messages have come and were not received yet."""
+        return len(self._messages)
+
     def _pump(self, deadline: float) -> None:
         """Read once, and take what it brings."""
         left = deadline - time.monotonic()

@@ -73,7 +73,6 @@ def test_a_framed_stream_opens_again_behind_a_restart_alone() -> None:
         pytest.param(OPEN[:-2], "not one element", id="unfinished"),
         pytest.param(b"<open xmlns='urn:x'>", "not one element", id="not-closed"),
         pytest.param(b"<a:open/>", "prefix", id="undeclared-prefix"),
-        pytest.param(b"<stream:features/>", "prefix", id="prefix-of-the-stream-alone"),
         pytest.param(b"<!-- x -->" + OPEN, "a comment", id="comment"),
         pytest.param(b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "not well-formed", id="dtd"),
         pytest.param(b"</lab-outer:stream>", "not well-formed", id="ends-the-wrapper"),
@@ -87,8 +86,16 @@ def test_what_is_no_frame_is_a_violation(message: bytes, what: str) -> None:
     assert stream.state is State.BROKEN
 
 
+def test_a_prefix_of_the_stream_that_is_not_declared_is_counted() -> None:
+    stream, events = framed(OPEN, b"<stream:features/>", FEATURES)
+    assert [e.element.tag for e in events if isinstance(e, Received)] == [f"{{{STREAM}}}features"] * 2
+    assert stream.undeclared == 1
+
+
 def test_an_xml_declaration_is_passed_over() -> None:
-    assert isinstance(framed(b"<?xml version='1.0'?>\n" + OPEN)[1][0], StreamOpened)
+    stream, events = framed(b"<?xml version='1.0'?>\n" + OPEN, FEATURES)
+    assert isinstance(events[0], StreamOpened)
+    assert stream.declarations == 1
 
 
 def test_whatever_follows_the_end_is_a_violation() -> None:
