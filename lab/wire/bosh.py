@@ -77,6 +77,8 @@ class BoshSession(Session):
         self.most_requests: int | None = REQUESTS
         """How many requests are sent at a time; None: as many as a check likes."""
         self.content_type = CONTENT_TYPE
+        self.keys: list[str] = []
+        """Keys that are left to protect the session by, one for each request (§15.4)."""
         self.attributes = dict(attributes or {})
         self.rid = randbelow(LARGEST_FIRST_RID)
         self._dial, self._host, self._path = dial, host, path
@@ -101,6 +103,8 @@ class BoshSession(Session):
         """A <body/> with the next rid. `attributes` go over the usual ones; None takes one away."""
         self.rid += 1
         usual: dict[str, str | None] = {"rid": str(self.rid), "sid": self.sid or None}
+        if self.keys:
+            usual["key"] = self.keys.pop(0)
         written = "".join(f" {k}={quoteattr(v)}" for k, v in {**usual, **(attributes or {})}.items() if v is not None)
         prefix = f" xmlns:xmpp='{XBOSH}'" if "xmpp:" in written else ""
         start = f"<body xmlns='{HTTPBIND}'{prefix}{written}"
