@@ -114,7 +114,7 @@ def trials_behind(year: int, rows: Sequence[str], providers: Sequence[str], trie
     """What a short campaign behind checks tries: the rows asked for, or those with a provider that was checked."""
     if rows or providers:
         return trials_of(rows_of(year, rows), providers)
-    return trials_of([row for row in rows_of(year) if tried & {provider.id for provider in row.listed}])
+    return trials_of([row for row in rows_of(year) if tried & row.measuring])
 
 
 def fuzz(plan: Plan, display: Display) -> Fuzzed:

@@ -232,6 +232,16 @@ class WebSocketSession(Session):
         """As a document of its own, with all its namespaces (RFC 7395 §3.3.3)."""
         return with_namespace(xml)
 
+    def send_frames(self, xml: str, *frames: Event) -> None:
+        """Send `xml` as these frames, for checks of frames: trace and observer take it for what it says."""
+        self.trace.sent(self.label, xml.encode())
+        try:
+            for frame in frames:
+                self.socket.send_event(frame, timeout=self.patience)
+        finally:
+            if self.observer is not None:
+                self.observer.sent(self, xml.encode())
+
     def _transmit(self, data: bytes) -> None:
         self.socket.send(data, timeout=self.patience)
 

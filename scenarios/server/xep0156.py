@@ -93,7 +93,7 @@ def test_address_leads_to_the_method(method: WithinHttp, connect: Connect) -> No
         unsupported(f"{method} in host-meta")
     # The port is that of the server's own network, and the cell's is where this machine reaches it.
     paths = [urlsplit(href).path for href in told]
-    require(endpoint is not None and endpoint.path in paths, f"{endpoint}", ", ".join(told))
+    require(endpoint.path in paths, f"the path {endpoint.path}", ", ".join(told))
     hosts = {urlsplit(href).hostname for href in told}
     require_equal(hosts, {connect.cell.domain}, "the hosts of the addresses")
 

@@ -168,7 +168,7 @@ def test_stanza_in_a_restart_request_does_no_harm(connect: Connect) -> None:
 
 PROVOCATIONS = {
     "unknown-element": "<unheard-of xmlns='urn:stanzalab:0'/>",
-    "forged-sender": "<message xmlns='jabber:client' from='romeo@montague.invalid' to='{domain}'><body>x</body></message>",
+    "forged-sender": "<message xmlns='jabber:client' from='romeo@montague.invalid'><body>Hello</body></message>",
 }
 
 
@@ -176,7 +176,7 @@ PROVOCATIONS = {
 @XEP.must("2", says="A stream error ends the session as remote-stream-error, and is in the <body/> as it is.")
 def test_stream_error_ends_the_session(provocation: str, connect: Connect) -> None:
     session = bound(connect)
-    post(session, PROVOCATIONS[provocation].format(domain=session.domain))
+    post(session, PROVOCATIONS[provocation])
     asked = new_id()
     post(session, ping(session, asked))
     body = _first_word(session)

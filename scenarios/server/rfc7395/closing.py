@@ -73,7 +73,8 @@ def test_session_is_over(how: str, connect: Connect, bob: Session) -> None:
     if how == "close-element":
         session.send_raw(session.closing().encode())
     elif how == "close-frame":
-        session.socket.send_event(CloseConnection(NORMAL_CLOSURE), timeout=session.patience)
+        close_socket(session)
+        session.abandon()
     else:
         session.abandon()
     gone = bob.expect(lambda e: e.get("from") == session.jid, "unavailable presence of the client that is gone")

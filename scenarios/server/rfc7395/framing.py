@@ -117,17 +117,6 @@ def test_xml_declaration_is_read(place: str, connect: Connect) -> None:
     require(answer.get("type") in {"result", "error"}, "an answer to the iq", answer)
 
 
-@RFC.must("3.3.3", says="A client's stanza may declare its namespaces by prefixes: it is a document of its own.")
-def test_prefixed_stanza_is_read(connect: Connect) -> None:
-    session = websocket(connect)
-    asked = new_id()
-    ping = f"<p:ping xmlns:p='{PING}'/>"
-    asks = f"<c:iq xmlns:c='{CLIENT}' type='get' id='{asked}' to='{session.domain}'>{ping}</c:iq>"
-    session.send_raw(asks.encode())
-    answer = session.expect(asked)
-    require(answer.get("type") in {"result", "error"}, "an answer to the iq", answer)
-
-
 BROKEN = {
     "unclosed": "<iq xmlns='jabber:client' type='get' id='1'><a></iq>",
     "attributes": "<iq xmlns='jabber:client' type='get' type='set' id='1'><a/></iq>",

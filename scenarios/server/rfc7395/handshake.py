@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from wsproto.events import BytesMessage, Ping, TextMessage
+from wsproto.events import BytesMessage, Event, Ping, TextMessage
 
 from lab.cell import Transport
 from lab.errors import PeerError
@@ -100,7 +100,7 @@ def test_binary_message_does_not_hang_the_server(connect: Connect) -> None:
     message = (
         f"<iq type='get' id='{new_id()}' to='{session.domain}' xmlns='jabber:client'><ping xmlns='{PING}'/></iq>"
     )
-    session.socket.send_event(BytesMessage(message.encode()), timeout=session.patience)
+    session.send_frames(message, BytesMessage(message.encode()))
     try:
         session.sentinel()
     except (StreamFailed, StreamEnded, ConnectionLost):
@@ -113,13 +113,16 @@ def test_fragmented_message_is_one(between: bool, connect: Connect) -> None:
     session = websocket(connect)
     asked = new_id()
     text = f"<iq type='get' id='{asked}' to='{session.domain}' xmlns='jabber:client'><ping xmlns='{PING}'/></iq>"
-    session.trace.sent(session.label, text.encode())
     third = len(text) // 3
-    for part in (text[:third], text[third : 2 * third]):
-        session.socket.send_event(TextMessage(part, message_finished=False), timeout=session.patience)
-        if between:
-            session.socket.send_event(Ping(b"between"), timeout=session.patience)
-    session.socket.send_event(TextMessage(text[2 * third :]), timeout=session.patience)
+    parts = [
+        TextMessage(text[:third], message_finished=False),
+        TextMessage(text[third : 2 * third], message_finished=False),
+        TextMessage(text[2 * third :]),
+    ]
+    frames: list[Event] = []
+    for part in parts:
+        frames += [part, Ping(b"between")] if between and part.message_finished is False else [part]
+    session.send_frames(text, *frames)
     answer = session.expect(asked)
     require(answer.get("type") in {"result", "error"}, "an answer to the iq", answer)
 

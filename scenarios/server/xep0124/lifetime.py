@@ -189,9 +189,7 @@ def test_plain_request_does_not_end_a_secure_session(connect: Connect) -> None:
     session = created(connect)
     payload = anything()
     _in_clear(connect, session, payload)
-    response = ask(
-        session, payload
-    )  # whether that was taken or not: the same request again, or the first of this rid
+    response = ask(session, payload)  # the same once more, if that was taken; otherwise the first of this rid
     require_equal(response.get("type"), None, "the type of the body")
 
 
