@@ -49,6 +49,8 @@ class Connect:
         self.trace = trace
         self.watch = Watch(cell)
         """Holds whatever these sessions receive against the standing rules."""
+        self.over: Transport = "c2s"
+        """What sessions go over, where a check does not say."""
         self.open: list[Session] = []
         self.prepare: Callable[[Session], None] = _leave_alone
         """Called with each session that is handed to a check (`make prove` puts its hooks in)."""
@@ -65,12 +67,16 @@ class Connect:
         *,
         account: Account | None = None,
         resource: str | None = None,
-        over: Transport = "c2s",
+        over: Transport | None = None,
         context: ssl.SSLContext | None = None,
         mechanism: str | None = None,
         label: str = "client",
     ) -> Session:
-        """A session at `stage` (see `lab.wire.negotiation.connect`); the check is `impossible` without the port."""
+        """A session at `stage` (see `lab.wire.negotiation.connect`); the check is `impossible` without the port.
+
+        It goes over the check's own transport, unless it says `over` which.
+        """
+        over = over or self.over
         self._need(over)
         if stage >= Stage.AUTHENTICATED and account is None:
             account = self.account()
@@ -198,9 +204,19 @@ def accounts(cell: Cell, comeback: Comeback) -> Iterator[Accounts]:
 
 
 @pytest.fixture
-def connect(request: pytest.FixtureRequest, cell: Cell, accounts: Accounts, comeback: Comeback) -> Iterator[Connect]:
+def transport(request: pytest.FixtureRequest) -> Transport:
+    """What the check's sessions go over: TCP, unless it is marked for other transports (`on_every_transport`)."""
+    over: Transport = getattr(request, "param", "c2s")
+    return over
+
+
+@pytest.fixture
+def connect(
+    request: pytest.FixtureRequest, cell: Cell, accounts: Accounts, comeback: Comeback, transport: Transport
+) -> Iterator[Connect]:
     """Opens sessions and closes them behind the check."""
     connector = Connect(cell, accounts, request.node.stash.setdefault(TRACE, Trace()), comeback)
+    connector.over = transport
     request.node.stash[CONNECT] = connector
     request.node.ihook.pytest_lab_connect(item=request.node, connect=connector)
     yield connector

@@ -6,6 +6,7 @@ too (§14.2). Whenever something is awaited, a request is with the server, so th
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ CONTENT_TYPE: Header = ("Content-Type", "text/xml; charset=utf-8")
 WAIT = 60  # seconds: more than the patience of any check
 REQUESTS = 2  # at a time, before the server has said how many
 LARGEST_FIRST_RID = 2**31
+_TERMINATES = re.compile(rb"""\s*<body\s[^>]*\btype\s*=\s*["']terminate["']""")
 CLOSING_SECONDS = 1.0  # for the server to take the last request
 
 
@@ -86,6 +88,7 @@ class BoshSession(Session):
         self._pending: deque[_Pending] = deque()
         self._arrived: deque[bytes] = deque()
         self._refused: HttpRefused | None = None
+        self._terminated = False
 
     @property
     def sid(self) -> str:
@@ -168,6 +171,8 @@ class BoshSession(Session):
             return b""
         if self._refused is not None:
             raise self._refused
+        if not self._pending and self._terminated:
+            return b""
         if not self._pending:
             poll = self.body().encode()
             self.trace.sent(self.label, poll)
@@ -199,6 +204,7 @@ class BoshSession(Session):
             raise self._refused
         if self.created is None:
             self._learn(response.body)
+        self._terminated = self._terminated or _TERMINATES.match(response.body) is not None
         return response.body
 
     def _learn(self, body: bytes) -> None:
@@ -214,7 +220,7 @@ class BoshSession(Session):
 
     def close(self, *, farewell: float = 0.0) -> None:
         try:
-            if self.sid and self.stream.state is not State.CLOSED and self._refused is None:
+            if self.sid and not self._terminated and self._refused is None:
                 goodbye = self.closing().encode()
                 self.trace.sent(self.label, goodbye)
                 self._post(goodbye)

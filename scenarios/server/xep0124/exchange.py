@@ -12,6 +12,7 @@ from lab.wire.namespaces import HTTPBIND
 from lab.wire.session import Session, new_id
 from lab.wire.stream import Element
 from scenarios.server.xep0124._bosh import (
+    anything,
     ask,
     bound,
     create,
@@ -190,10 +191,9 @@ def polling_session(connect: Connect) -> tuple[BoshSession, Element]:
 @XEP.must("8", "12", says="In a polling session (wait or hold of 0) requests are answered at once.")
 @proved_by("bosh-holds-for-ever")
 def test_polling_session_is_answered_at_once(connect: Connect) -> None:
-    session, response = polling_session(connect)
-    if not len(response):
-        return  # the features are still to come: nothing is to be seen of holding
-    answer = ask(session)
+    session, _ = polling_session(connect)
+    # With something in it, so that it is no poll, of which there may be too many.
+    answer = ask(session, anything())
     require_equal(answer.get("type"), None, "the type of the body")
 
 
@@ -204,14 +204,14 @@ def test_polling_too_often_is_a_violation(connect: Connect) -> None:
         unsupported("a shortest polling interval")
     require(number(response, "polling") > 0, "an interval above 0", response)
     until(session, "features", response)
-    first = ask(session)
-    require_equal(len(first), 0, "the number of payloads in the first response")
     try:
-        second = ask(session)
+        last = ask(session)
+        if last.get("type") is None:  # who counts the creation among the polls is done by now
+            last = ask(session)
     except HttpRefused as refused:
         require_equal(refused.response.status, 403, "the HTTP status")
         return
-    require_terminated(second, "policy-violation")
+    require_terminated(last, "policy-violation")
 
 
 @XEP.should("12", says="A polling session may be inactive for longer than the polling interval.")

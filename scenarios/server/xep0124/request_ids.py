@@ -16,7 +16,8 @@ XEP = Specification("XEP-0124")
 
 @XEP.must("14.2", "8", says="Payloads are forwarded in the order of their rids, in whatever order requests come.")
 def test_requests_are_served_in_the_order_of_their_ids(connect: Connect, bob: Session) -> None:
-    session = bound(connect, "alice")
+    # A server that lets the later one wait behind the earlier, which it holds, has to serve it in a second.
+    session = bound(connect, "alice", wait="1")
     first, second = new_id(), new_id()
     earlier = session.body(message(bob.jid, first))
     later = session.body(message(bob.jid, second))
