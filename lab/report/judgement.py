@@ -267,7 +267,7 @@ def _meant(row: Row, record: Record) -> bool:
     selected |= {slug(one.provider) for one in record.robustness} | {
         slug(found.provider) for found in record.findings
     }
-    return any(slug(provider.id) in selected for provider in row.listed)
+    return any(slug(provider) in selected for provider in row.measuring)
 
 
 def _suite(name: str) -> Suite:
