@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from secrets import token_hex
 from xml.sax.saxutils import quoteattr
 
-from generators.allowed import Reaction
 from generators.stanza import Scene
 from lab.accounts import Accounts, Comeback
 from lab.agents.agent import Agent, AgentGone, CommandUnsupported, Event
@@ -204,7 +203,7 @@ class ClientSession:
             f"<iq type='get' id='{mark}' from={quoteattr(self.domain)} to={quoteattr(self.jid)}>"
             f"<ping xmlns='{PING}'/></iq>"
         )
-        if any(item.allowed.permits(Reaction.STREAM_ERROR) for item in items) and len(items) == 1:
+        if len(items) == 1 and incoming.is_broken(items[0]):
             patience /= 4  # it may wait for the end of what is broken, and nobody minds
         self._wait(lambda: mark in self.recorded.replies or not self._alive, patience)
         if mark not in self.recorded.replies:

@@ -76,7 +76,7 @@ def outcome(folder: Path) -> Outcome:
     bounds = Bounds(seconds=120.0, shrink=0.0, findings=len(FAULTS))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FAKE_AGENT", "planted-faults")
-        return campaign(folder, PROVIDERS, bounds, patience=1.0 * crowd())
+        return campaign(folder, PROVIDERS, bounds, patience=min(1.0 * crowd(), 4.0))
 
 
 def test_it_finds_what_was_planted_and_nothing_else(outcome: Outcome) -> None:
@@ -88,9 +88,10 @@ def test_it_finds_what_was_planted_and_nothing_else(outcome: Outcome) -> None:
 def test_each_is_confirmed_by_one_stanza(outcome: Outcome, fault: str) -> None:
     finding = next(f for f in outcome.findings if f.fingerprint == FAULTS[fault])
     assert finding.confirmed == CONFIRMATIONS
-    assert len(finding.templates) == 1
     assert finding.subject == "fake-client"
-    assert any(finding.templates[0].element.rpartition("}")[2] in entry.text for entry in finding.trace)
+    (template,) = finding.templates
+    told = "forwarded" if template.operator else template.element.rpartition("}")[2]
+    assert any(entry.direction == "sent" and told in entry.text for entry in finding.trace)
 
 
 def test_the_last_words_of_a_process_are_its_evidence(outcome: Outcome) -> None:
