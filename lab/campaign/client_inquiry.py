@@ -72,6 +72,8 @@ class ClientProber(Prober):
 class ClientInquiry(Inquiry):
     """Holds what is suspected of a client, and what was found."""
 
+    role = "client"
+
     def __init__(
         self,
         cell: Cell,

@@ -98,7 +98,7 @@ def _of_stream(batch: Received, alone: int | None) -> Iterator[Symptom]:
     if batch.violation:
         yield Symptom("speaks-xmpp", alone, "an XMPP stream", batch.violation[:SEEN], batch.wrong, telling=True)
     elif batch.ended:
-        if batch.left and not (may_end and alone is not None):
+        if batch.left and not may_end:
             seen = f"the client ended it with <{batch.condition}/>" if batch.condition else "the client ended it"
             yield Symptom("keeps-the-stream", alone, "the stream goes on", seen, batch.condition)
     elif not batch.commands:

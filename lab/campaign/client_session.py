@@ -39,6 +39,7 @@ from lab.wire.trace import Trace
 from lab.wire.transport import NoAnswer
 from schemas.payloads import Addressee
 
+PATIENCE = 5.0  # seconds for whatever must come, on a machine that is not crowded
 START_SECONDS = 30.0  # for a program to start and log in, on a machine that is not crowded
 SHOW_SECONDS = 1.0  # until what came before is shown, too
 EXIT_SECONDS = 0.5  # until a process whose connection broke off is seen to be gone
@@ -281,6 +282,11 @@ class ClientSession:
         """Answers to what the server never sent are not for it."""
         reply = kind_of(element) == IQ and element.get("type") in {"result", "error"}
         return () if reply and element.get("id", "") in self._swallowed else (element,)
+
+
+def patience_of_clients() -> float:
+    """How many seconds a client has for whatever must come, on this machine as it is now."""
+    return PATIENCE * min(crowd(), CROWDED)
 
 
 class Staging:
