@@ -63,7 +63,7 @@ fuzz: $(VENV)/installed
 	@$(STANZALAB) fuzz --provide-engine $(cell) $(if $(CLIENT),--client '$(CLIENT)') $(known) $(selection) $(fuzzing) $(kept)
 
 replay: $(VENV)/installed
-	@$(STANZALAB) replay $(foreach f,$(FINDING),'$(f)') --provide-engine $(cell) $(kept) $(output)
+	@$(STANZALAB) replay $(foreach f,$(FINDING),'$(f)') --provide-engine $(cell) $(if $(CLIENT),--client '$(CLIENT)') $(kept) $(output)
 
 compare: $(VENV)/installed
 	@$(STANZALAB) compare --provide-engine $(if $(SERVERS),--servers '$(SERVERS)') $(selection) $(fuzzing)

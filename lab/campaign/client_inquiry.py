@@ -20,7 +20,7 @@ from lab.campaign.template import Template
 from lab.cell import Cell, Subject
 from lab.machine import crowd
 
-HURRY = 2.0  # seconds of patience while searching, on a machine that is not crowded
+HURRY = 0.6  # seconds of patience while searching, on a machine that is not crowded
 WORN = 500  # stanzas after which a client is not asked again
 
 
@@ -71,6 +71,8 @@ class ClientProber(Prober):
 
 class ClientInquiry(Inquiry):
     """Holds what is suspected of a client, and what was found."""
+
+    role = "client"
 
     def __init__(
         self,

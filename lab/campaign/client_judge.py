@@ -98,13 +98,13 @@ def _of_stream(batch: Received, alone: int | None) -> Iterator[Symptom]:
     if batch.violation:
         yield Symptom("speaks-xmpp", alone, "an XMPP stream", batch.violation[:SEEN], batch.wrong, telling=True)
     elif batch.ended:
-        if batch.left and not (may_end and alone is not None):
+        if batch.left and not may_end:
             seen = f"the client ended it with <{batch.condition}/>" if batch.condition else "the client ended it"
             yield Symptom("keeps-the-stream", alone, "the stream goes on", seen, batch.condition)
     elif not batch.commands:
         seen = "a command is not answered any more"
         yield Symptom("takes-commands", alone, "the client does what its user asks", seen)
-    elif not batch.sentinel and not (may_end and alone is not None):
+    elif not batch.sentinel and not (alone is not None and incoming.is_broken(batch.items[alone])):
         seen = f"nothing within {batch.took:.1f} s, while the connection stands"
         yield Symptom("answers-the-sentinel", alone, "an answer to the iq behind it", seen, "stuck")
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from secrets import token_hex
 from xml.sax.saxutils import quoteattr
 
-from generators.allowed import Reaction
 from generators.stanza import Scene
 from lab.accounts import Accounts, Comeback
 from lab.agents.agent import Agent, AgentGone, CommandUnsupported, Event
@@ -40,6 +39,7 @@ from lab.wire.trace import Trace
 from lab.wire.transport import NoAnswer
 from schemas.payloads import Addressee
 
+PATIENCE = 5.0  # seconds for whatever must come, on a machine that is not crowded
 START_SECONDS = 30.0  # for a program to start and log in, on a machine that is not crowded
 SHOW_SECONDS = 1.0  # until what came before is shown, too
 EXIT_SECONDS = 0.5  # until a process whose connection broke off is seen to be gone
@@ -204,7 +204,7 @@ class ClientSession:
             f"<iq type='get' id='{mark}' from={quoteattr(self.domain)} to={quoteattr(self.jid)}>"
             f"<ping xmlns='{PING}'/></iq>"
         )
-        if any(item.allowed.permits(Reaction.STREAM_ERROR) for item in items) and len(items) == 1:
+        if len(items) == 1 and incoming.is_broken(items[0]):
             patience /= 4  # it may wait for the end of what is broken, and nobody minds
         self._wait(lambda: mark in self.recorded.replies or not self._alive, patience)
         if mark not in self.recorded.replies:
@@ -282,6 +282,11 @@ class ClientSession:
         """Answers to what the server never sent are not for it."""
         reply = kind_of(element) == IQ and element.get("type") in {"result", "error"}
         return () if reply and element.get("id", "") in self._swallowed else (element,)
+
+
+def patience_of_clients() -> float:
+    """How many seconds a client has for whatever must come, on this machine as it is now."""
+    return PATIENCE * min(crowd(), CROWDED)
 
 
 class Staging:

@@ -9,28 +9,27 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle
 from pathlib import Path
 
+from generators.allowed import Reaction
 from lab.accounts import Accounts, Comeback
 from lab.campaign.batch import Item
 from lab.campaign.campaign import REFUSALS, Bounds, Listener
 from lab.campaign.client_inquiry import ClientInquiry
 from lab.campaign.client_judge import judge
-from lab.campaign.client_session import CROWDED, ClientSession, Received, Staging
+from lab.campaign.client_session import ClientSession, Received, Staging, patience_of_clients
 from lab.campaign.incoming import FORGED, RECEIVED
 from lab.campaign.maker import Maker, spends
 from lab.campaign.tally import Outcome, Tally
 from lab.cell import Cell, ClientPlace
 from lab.errors import LabError, PeerError, UsageError
-from lab.machine import crowd
 from schemas.robustness import Trial
 
 BATCH = 24  # stanzas sent at once: whatever a client shows of them is asked of a program that is slower than a server
 SLICE = 0.4  # seconds for one provider, before the next has its turn
 ROTATE = 2_000  # stanzas after which a session is dismissed: what a client shows grows
-PATIENCE = 5.0  # seconds for whatever must come, on a machine that is not crowded
 ALONE = 0.35  # share of the time for stanzas that are sent alone, and for the clients that start behind them
 NARROWING = 1.0  # seconds for looking into symptoms, for each second of sending; and at least so many:
 NARROWING_LEAST = 20.0
@@ -64,7 +63,7 @@ class ClientCampaign:
         self._comeback = Comeback(run_dir)
         self._accounts = Accounts(cell, self._comeback)
         self._staging = Staging(cell, place, self._accounts, self._comeback)
-        self._patience = patience or PATIENCE * min(crowd(), CROWDED)
+        self._patience = patience or patience_of_clients()
         self._inquiry = ClientInquiry(
             cell, place.subject, self._staging, self._patience, seed, corpus, listener.found, self._tell
         )
@@ -204,8 +203,22 @@ class ClientCampaign:
         symptoms = judge(session, batch)
         if symptoms:
             self._inquiry.suspect(symptoms, batch, session.scene, lane.tally, None)
+        elif batch.ended and len(items) > 1:
+            self._find_who_ended(lane, session, batch)
         if not batch.usable or not session.usable or session.sent > ROTATE:
             self._dismiss()
+
+    def _find_who_ended(self, lane: _Lane, session: ClientSession, batch: Received) -> None:
+        """A stanza of the batch may end a stream, and one did. If it was no such one, that is a fault."""
+        operator = self._inquiry.who_ended(batch, session.scene, None)
+        for each in self._lanes:
+            each.maker.part(operator)
+        kept = [n for n, item in enumerate(batch.items) if not item.allowed.permits(Reaction.STREAM_ERROR)]
+        if not operator and kept:
+            others = replace(
+                batch, items=[batch.items[n] for n in kept], seen=[batch.seen[n] for n in kept], unsent=frozenset()
+            )
+            self._inquiry.suspect(judge(session, others), others, session.scene, lane.tally, None)
 
     # --- sessions
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 from generators.allowed import Reaction
 from generators.stanza import Family, Scene
@@ -78,6 +79,8 @@ class Inquiry:
 
     `subject` is who is tried; the cell's own, where there is none.
     """
+
+    role: Literal["server", "client"] = "server"
 
     def __init__(
         self,
@@ -157,7 +160,7 @@ class Inquiry:
             suspicion.tally.unconfirmed += not suspicion.learning
         self.waiting.clear()
 
-    def who_ended(self, batch: Finished, scene: Scene, casting: Casting) -> str:
+    def who_ended(self, batch: Finished, scene: Scene, casting: Casting | None) -> str:
         """The operator whose stanza ended the stream of a batch, as it may; empty where it is not found out."""
         began = time.monotonic()
         prober = self._prober(casting, frugal=True)
@@ -295,6 +298,7 @@ class Inquiry:
                 subject=self._subject.name,
                 version=self._subject.version,
                 seed=self._seed,
+                role=self.role,
                 trace=trace(confirmed.trial.log),
             )
             self._write(finding)
