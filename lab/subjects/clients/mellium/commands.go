@@ -35,7 +35,7 @@ var known = map[string][]string{
 	"connect":        nil,
 	"disconnect":     nil,
 	"send-message":   {"to", "body", "type", "receipt"},
-	"send-presence":  {"to"},
+	"send-presence":  {"to", "show", "status", "priority"},
 	"subscribe":      {"jid"},
 	"accept":         {"jid"},
 	"refuse":         {"jid"},
@@ -74,7 +74,7 @@ func carryOut(c *client, given command) (results, error) {
 	case "send-message":
 		return c.sendMessage(ctx, given)
 	case "send-presence":
-		return nil, c.sendPresence(ctx, stanza.AvailablePresence, given.text("to"))
+		return nil, c.tellPresence(ctx, given)
 	case "subscribe":
 		return nil, c.sendPresence(ctx, stanza.SubscribePresence, given.text("jid"))
 	case "accept":
@@ -158,6 +158,30 @@ func newID() string {
 	random := make([]byte, 8)
 	_, _ = rand.Read(random) // it never fails
 	return hex.EncodeToString(random)
+}
+
+// outgoingPresence has what RFC 6121 puts into presence, made as the library's documentation has stanzas made.
+type outgoingPresence struct {
+	stanza.Presence
+	Show     string `xml:"show,omitempty"`
+	Status   string `xml:"status,omitempty"`
+	Priority *int8  `xml:"priority,omitempty"`
+}
+
+func (c *client) tellPresence(ctx context.Context, given command) error {
+	presence := outgoingPresence{Show: given.text("show"), Status: given.text("status")}
+	if to := given.text("to"); to != "" {
+		parsed, err := jid.Parse(to)
+		if err != nil {
+			return err
+		}
+		presence.To = parsed
+	}
+	if priority, ok := given.given["priority"].(float64); ok {
+		asked := int8(priority)
+		presence.Priority = &asked
+	}
+	return c.session.Encode(ctx, presence)
 }
 
 func (c *client) sendPresence(ctx context.Context, kind stanza.PresenceType, to string) error {
