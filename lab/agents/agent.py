@@ -106,9 +106,9 @@ class Agent:
 
     # --- asking
 
-    def ready(self) -> None:
-        """Wait until it reads commands; `client` and `version` are known then."""
-        event = self.expect("ready", what="the event `ready`")
+    def ready(self, patience: float | None = None) -> None:
+        """Wait until it reads commands; `client` and `version` are known then. `patience`: for this, in seconds."""
+        event = self.expect("ready", what="the event `ready`", patience=patience)
         self.client, self.version = event["client"], event["version"]
 
     def ask(self, command: str, **arguments: Any) -> Event:
@@ -132,7 +132,9 @@ class Agent:
 
     # --- what it tells
 
-    def expect(self, kind: str, matches: Matches = lambda _: True, what: str = "") -> Event:
+    def expect(
+        self, kind: str, matches: Matches = lambda _: True, what: str = "", *, patience: float | None = None
+    ) -> Event:
         """The next event of that kind that fits, which then counts as seen; those before it stay."""
 
         def found() -> Event | None:
@@ -142,15 +144,16 @@ class Agent:
                     return event
             return None
 
-        return self._wait(found, what or f"an event {kind!r}")
+        return self._wait(found, what or f"an event {kind!r}", patience)
 
     def seen(self, kind: str) -> tuple[Event, ...]:
         """The events of that kind that came so far and that nobody took by `expect`."""
         with self._changed:
             return tuple(event for event in self._events if event["event"] == kind)
 
-    def _wait(self, found: Callable[[], Event | None], what: str) -> Event:
-        deadline = time.monotonic() + self.patience
+    def _wait(self, found: Callable[[], Event | None], what: str, patience: float | None = None) -> Event:
+        patience = self.patience if patience is None else patience
+        deadline = time.monotonic() + patience
         with self._changed:
             while (event := found()) is None:
                 if self._fault is not None:
@@ -161,7 +164,7 @@ class Agent:
                 if left <= 0:
                     told = "; ".join(json.dumps(e, ensure_ascii=False) for e in list(self._events)[-3:])
                     raise NoAnswer(
-                        f"the client's agent told nothing of it within {self.patience:.0f} s",
+                        f"the client's agent told nothing of it within {patience:.0f} s",
                         expected=what,
                         seen=told or "no other event",
                     )

@@ -13,6 +13,7 @@ def launch(
     endpoint: Endpoint,
     *,
     patience: float,
+    start: float | None = None,
     ca: str = "",
     direct: bool = False,
     resource: str = "",
@@ -21,6 +22,7 @@ def launch(
 ) -> Agent:
     """An agent that reads commands. `endpoint` is where the tap (or a relay) listens, `ca` whom to trust there.
 
+    Every wait is at most `patience` seconds, that for its program to start at most `start`, where this is given.
     Raises AgentFault, AgentGone, NoAnswer: it does not come so far, and is gone.
     """
     environment = {
@@ -35,7 +37,7 @@ def launch(
         environment["XMPP_RESOURCE"] = resource
     agent = Agent(place.argv, environment, patience=patience, trace=trace, label=label)
     try:
-        agent.ready()
+        agent.ready(start)
     except BaseException:
         agent.close()
         raise

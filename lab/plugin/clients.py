@@ -20,7 +20,7 @@ from xml.sax.saxutils import escape, quoteattr
 import pytest
 
 from lab.accounts import Accounts
-from lab.agents.agent import Agent, CommandUnsupported, Event, Matches
+from lab.agents.agent import Agent, AgentFault, CommandUnsupported, Event, Matches
 from lab.agents.launch import launch
 from lab.cell import Account, Cell, ClientPlace, Endpoint
 from lab.errors import PeerError
@@ -34,8 +34,10 @@ from lab.wire.namespaces import NS
 from lab.wire.session import localname, new_id
 from lab.wire.stream import Element
 from lab.wire.trace import Trace
+from lab.wire.transport import NoAnswer
 
 PATIENCE = 20.0  # seconds for whatever a client must do: programs are slower than sockets
+START_SECONDS = 90.0  # for its program to start, beside others, on a crowded machine: that says nothing of a client
 WATCH = pytest.StashKey[list[tuple[str, ClientWatch]]]()
 """For each tap: whose it is, and what that client was seen to break."""
 
@@ -100,10 +102,23 @@ class ClientUnderTest:
         self.tap.inject(
             f"<iq type='{kind}' id='{identifier}' from={quoteattr(sender)} to={quoteattr(self.jid)}>{payload}</iq>"
         )
-        return self.sends(
+        return self.replies(identifier, expected or f"a result or error for the iq {kind} with id {identifier!r}")
+
+    def replies(self, identifier: str, what: str) -> Element:
+        """Its result or error with that id. Raises PeerError, too, where its connection ends: none can come then."""
+        reply = self.tap.expect_or_end(
             lambda e: localname(e) == "iq" and e.get("id") == identifier and e.get("type") in {"result", "error"},
-            expected or f"a result or error for the iq {kind} with id {identifier!r}",
+            what,
         )
+        if reply is None:
+            raise PeerError("the client's connection ended without an answer", expected=what, seen=self.end)
+        return reply
+
+    @property
+    def end(self) -> str:
+        """How its connection ended, in words: what it sent that is no XML is said, too."""
+        faults = "; ".join(f"{fault.message}: {fault.seen}" for fault in self.tap.faults)
+        return f"the end of the connection; {faults}" if faults else "the end of the connection, without a word"
 
     # --- what its user sees
 
@@ -210,17 +225,21 @@ class Arrivals:
         ca: str = "",
         resource: str = "",
     ) -> Agent:
-        agent = launch(
-            place,
-            account,
-            endpoint,
-            patience=PATIENCE,
-            ca=ca,
-            direct=direct,
-            resource=resource,
-            trace=self._trace,
-            label=f"{place.subject.name}'s agent",
-        )
+        try:
+            agent = launch(
+                place,
+                account,
+                endpoint,
+                patience=PATIENCE,
+                start=START_SECONDS,
+                ca=ca,
+                direct=direct,
+                resource=resource,
+                trace=self._trace,
+                label=f"{place.subject.name}'s agent",
+            )
+        except NoAnswer as error:
+            raise AgentFault(f"the agent of {place.title} does not start", cause=error.message) from error
         return self._left.enter_context(agent)
 
     def _place(self, which: int) -> ClientPlace:
