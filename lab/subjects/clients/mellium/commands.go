@@ -7,8 +7,10 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
+	"mellium.im/xmlstream"
 	"mellium.im/xmpp/carbons"
 	"mellium.im/xmpp/disco"
 	"mellium.im/xmpp/history"
@@ -160,31 +162,25 @@ func newID() string {
 	return hex.EncodeToString(random)
 }
 
-// outgoingPresence has what RFC 6121 puts into presence, made as the library's documentation has stanzas made.
-type outgoingPresence struct {
-	stanza.Presence
-	Show     string `xml:"show,omitempty"`
-	Status   string `xml:"status,omitempty"`
-	Priority *int8  `xml:"priority,omitempty"`
-}
-
+// tellPresence sends what RFC 6121 puts into presence, made as the library's documentation has stanzas made.
 func (c *client) tellPresence(ctx context.Context, given command) error {
-	presence := outgoingPresence{Show: given.text("show"), Status: given.text("status")}
-	if to := given.text("to"); to != "" {
-		parsed, err := jid.Parse(to)
-		if err != nil {
-			return err
+	var says []xml.TokenReader
+	for _, name := range []string{"show", "status"} {
+		if text := given.text(name); text != "" {
+			says = append(says, element(name, text))
 		}
-		presence.To = parsed
 	}
 	if priority, ok := given.given["priority"].(float64); ok {
-		asked := int8(priority)
-		presence.Priority = &asked
+		says = append(says, element("priority", strconv.Itoa(int(priority))))
 	}
-	return c.session.Encode(ctx, presence)
+	return c.sendPresence(ctx, stanza.AvailablePresence, given.text("to"), says...)
 }
 
-func (c *client) sendPresence(ctx context.Context, kind stanza.PresenceType, to string) error {
+func element(name, text string) xml.TokenReader {
+	return xmlstream.Wrap(xmlstream.Token(xml.CharData(text)), xml.StartElement{Name: xml.Name{Local: name}})
+}
+
+func (c *client) sendPresence(ctx context.Context, kind stanza.PresenceType, to string, says ...xml.TokenReader) error {
 	presence := stanza.Presence{Type: kind}
 	if to != "" {
 		parsed, err := jid.Parse(to)
@@ -193,7 +189,7 @@ func (c *client) sendPresence(ctx context.Context, kind stanza.PresenceType, to 
 		}
 		presence.To = parsed
 	}
-	return c.session.Send(ctx, presence.Wrap(nil))
+	return c.session.Send(ctx, presence.Wrap(xmlstream.MultiReader(says...)))
 }
 
 func (c *client) roster(ctx context.Context) (results, error) {
