@@ -40,7 +40,7 @@ from lab.wire.trace import Trace
 
 PATIENCE = 20.0  # seconds for whatever a client must do, at least: programs are slower than sockets
 MOST_PATIENCE = 90.0  # seconds, on a machine that many share
-READY_WITHIN = 60.0  # seconds for a client's program to start, where the machine is crowded
+READY_WITHIN = 90.0  # seconds for a client's program to start, where the machine is crowded
 WATCH = pytest.StashKey[list[tuple[str, ClientWatch]]]()
 """For each tap: whose it is, and what that client was seen to break."""
 
@@ -119,10 +119,23 @@ class ClientUnderTest:
         self.tap.inject(
             f"<iq type='{kind}' id='{identifier}' from={quoteattr(sender)} to={quoteattr(self.jid)}>{payload}</iq>"
         )
-        return self.sends(
+        return self.replies(identifier, expected or f"a result or error for the iq {kind} with id {identifier!r}")
+
+    def replies(self, identifier: str, what: str) -> Element:
+        """Its result or error with that id. Raises PeerError, too, where its connection ends: none can come then."""
+        reply = self.tap.expect_or_end(
             lambda e: localname(e) == "iq" and e.get("id") == identifier and e.get("type") in {"result", "error"},
-            expected or f"a result or error for the iq {kind} with id {identifier!r}",
+            what,
         )
+        if reply is None:
+            raise PeerError("the client's connection ended without an answer", expected=what, seen=self.end)
+        return reply
+
+    @property
+    def end(self) -> str:
+        """How its connection ended, in words: what it sent that is no XML is said, too."""
+        faults = "; ".join(f"{fault.message}: {fault.seen}" for fault in self.tap.faults)
+        return f"the end of the connection; {faults}" if faults else "the end of the connection, without a word"
 
     # --- what its user sees
 
