@@ -39,6 +39,7 @@ class Profanity(Shown):
         "join": ("join", "room nick"),
         "leave": ("leave_room", "room"),
         "enable-carbons": ("enable_carbons", ""),
+        "archive": ("archive", "with max"),
     }
 
     def connect(self) -> Facts:
@@ -283,6 +284,10 @@ class Profanity(Shown):
         since = len(self.shown)
         self.do("/carbons on")
         self.line(lambda line: "arbons" in line, "a line on carbons", since)
+
+    def archive(self, **_: object) -> None:
+        # With /mam on, a chat's window shows of the archive what it has room for: nobody tells what came from there.
+        raise Unsupported("profanity asks the archive for what a chat's window shows, and for no messages by number")
 
     # ---
 
