@@ -126,6 +126,7 @@ class Mcabber(Shown):
         self._check(to)
         if state not in {"active", "composing", "paused"}:
             raise Unsupported(f"mcabber never tells {state!r}")
+        self._look_now()
         if not any(line["state"] in STATE for (jid, _), line in self.resources.items() if jid == bare(to)):
             raise Failed("mcabber tells its states only to somebody who told theirs")
         if self._typed_to and self._typed_to != bare(to):

@@ -9,7 +9,7 @@ import { Failed, tell, words } from "./told.mjs";
 
 const CONTENT = "jabber:client"; // else a body in another namespace is found, too
 const TYPES = new Set(["chat", "normal", "groupchat", "headline"]);
-const TIMEOUT = 20_000; // milliseconds for each step of a login: the library's own 2,000 are few on a busy machine
+const TIMEOUT = 60_000; // milliseconds for each step of a login: SCRAM alone takes the library seconds on a busy machine
 const REFLECTED = 2_000; // milliseconds for one's own presence to come back
 
 export class Client {
