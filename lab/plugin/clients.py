@@ -119,10 +119,23 @@ class ClientUnderTest:
         self.tap.inject(
             f"<iq type='{kind}' id='{identifier}' from={quoteattr(sender)} to={quoteattr(self.jid)}>{payload}</iq>"
         )
-        return self.sends(
+        return self.replies(identifier, expected or f"a result or error for the iq {kind} with id {identifier!r}")
+
+    def replies(self, identifier: str, what: str) -> Element:
+        """Its result or error with that id. Raises PeerError, too, where its connection ends: none can come then."""
+        reply = self.tap.expect_or_end(
             lambda e: localname(e) == "iq" and e.get("id") == identifier and e.get("type") in {"result", "error"},
-            expected or f"a result or error for the iq {kind} with id {identifier!r}",
+            what,
         )
+        if reply is None:
+            raise PeerError("the client's connection ended without an answer", expected=what, seen=self.end)
+        return reply
+
+    @property
+    def end(self) -> str:
+        """How its connection ended, in words: what it sent that is no XML is said, too."""
+        faults = "; ".join(f"{fault.message}: {fault.seen}" for fault in self.tap.faults)
+        return f"the end of the connection; {faults}" if faults else "the end of the connection, without a word"
 
     # --- what its user sees
 

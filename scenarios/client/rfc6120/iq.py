@@ -25,10 +25,7 @@ KINDS = pytest.mark.parametrize("kind", ["get", "set"])
 def asked(client: ClientUnderTest, attributes: str, payload: str, identifier: str) -> Element:
     """What it answers to an iq with these attributes."""
     client.tap.inject(f"<iq {attributes} id={quoteattr(identifier)}>{payload}</iq>")
-    return client.sends(
-        lambda e: localname(e) == "iq" and e.get("id") == identifier and e.get("type") in {"result", "error"},
-        f"a result or error with the id {identifier!r}",
-    )
+    return client.replies(identifier, f"a result or error with the id {identifier!r}")
 
 
 def address(client: ClientUnderTest, sender: str) -> str:
