@@ -107,10 +107,14 @@ class ClientUnderTest:
         `forbidden` is an example, in XML, of just what it must not send: `make prove` pretends that it has, to see
         that this check notices. Raises Missed with what was sent.
         """
-        if self._reading is not None and self._reading.sends(forbidden):
-            self.tap.pretend(parse(forbidden, default=CLIENT))
+        self.pretends(forbidden)
         if found := self.sent(matches):
             raise Missed(f"no {what}", "; ".join(map(show, found)))
+
+    def pretends(self, forbidden: str) -> None:
+        """Where `make prove` wants it, the check is told that the client sent what it must not send."""
+        if self._reading is not None and self._reading.sends(forbidden):
+            self.tap.pretend(parse(forbidden, default=CLIENT))
 
     def answers(self, kind: str, payload: str, *, sender: str | None = None, expected: str = "") -> Element:
         """What it answers to an iq that the tap sends it, as if from `sender` (the server, where None)."""

@@ -189,6 +189,19 @@ def attribute_changed(event: Event) -> list[Event] | None:
     return _changed(event, change)
 
 
+def attributes_gone(event: Event) -> list[Event] | None:
+    """The first element below the stanza that has any (not the error) has none."""
+
+    def change(element: Element) -> bool:
+        for node in element.iterdescendants():
+            if node.attrib and localname(node) != "error":
+                node.attrib.clear()
+                return True
+        return False
+
+    return _changed(event, change)
+
+
 DAMAGES: dict[str, Damage] = {
     "dropped": dropped,
     "duplicated": duplicated,
@@ -205,6 +218,7 @@ DAMAGES: dict[str, Damage] = {
     "error type changed": error_type_changed,
     "text changed": text_changed,
     "attribute changed": attribute_changed,
+    "attributes gone": attributes_gone,
 }
 
 
@@ -372,11 +386,14 @@ def _wrong_headers(headers: list[dict[str, str]]) -> dict[str, list[dict[str, st
         return {}
     *before, last = headers
     made = {"the last one dropped": before}
+    if len(headers) > 2:
+        made["all but the first dropped"] = headers[:1]
     for attribute, change in _HEADER_DAMAGES.items():
         wrong = {key: value for key, value in last.items() if key != attribute}
         if (value := change(last.get(attribute))) is not None:
             wrong[attribute] = value
         made[f"{attribute.rpartition('}')[2]} changed"] = [*before, wrong]
+    made["lang is no language"] = [*before, {**last, XML_LANG: "no_language"}]
     return made
 
 

@@ -70,7 +70,10 @@ class Script:
     def features(self, connection: int) -> Element:
         """The stream features that a client is shown on its connection of that number."""
         shown = self._features[min(connection, len(self._features)) - 1]
-        return parse(f"<features xmlns='{STREAM}'>{shown}</features>")
+        # With the prefix that everybody writes: some clients know the features by it.
+        return etree.fromstring(
+            f"<stream:features xmlns='{CLIENT}' xmlns:stream='{STREAM}'>{shown}</stream:features>"
+        )
 
     def says(self, element: Element, account: Account, connection: int) -> Iterable[Piece | None]:
         """What the server does about it."""
