@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from secrets import randbelow
 from xml.sax.saxutils import quoteattr
@@ -133,6 +133,9 @@ class BoshSession(Session):
     def dressed(self, xml: str) -> str:
         """In a <body/> of its own, with the namespaces that a stream would have declared (XEP-0206 §2)."""
         return self.body(with_namespace(xml))
+
+    def send_together(self, stanzas: Iterable[str]) -> None:
+        self.send_raw(self.body("".join(with_namespace(stanza) for stanza in stanzas)).encode())
 
     def _transmit(self, data: bytes) -> None:
         while self.most_requests is not None and len(self._pending) >= self.most_requests:
