@@ -19,7 +19,7 @@ from lab.errors import MachineError
 from lab.plugin.hooks import event_of
 from lab.record import CheckResult, Writer
 from lab.subjects.known import Known
-from lab.verdict import Check, Expectation, Outcome, expectation
+from lab.verdict import Check, Expectation, Outcome, expectation, over_tcp
 
 WATCH_SECONDS = 0.5  # between two looks at whether the subject is gone for good
 
@@ -63,7 +63,7 @@ class _Collector(catalogue.Problems):
             self._take(CheckResult(check, Outcome.ERROR, Expectation.UNEXPECTED, time.time(), 0.0, reason=reason))
 
     def _take(self, result: CheckResult) -> None:
-        listed = self._known.get(result.check.name)
+        listed = self._listed(result)
         result = replace(
             result,
             expectation=expectation(
@@ -84,6 +84,14 @@ class _Collector(catalogue.Problems):
         self._listener.result(result)
         if result.outcome.bad:
             self._stop_when_gone()
+
+    def _listed(self, result: CheckResult) -> Known | None:
+        """What the list says of a check: of one over another transport that fails as over TCP, what it says of that."""
+        name = result.check.name
+        if name in self._known or not result.outcome.bad:
+            return self._known.get(name)
+        below = self._known.get(over_tcp(name))
+        return below if below and below.outcome == result.outcome else None
 
     def _stop_when_gone(self) -> None:
         if self.stopped or time.monotonic() - self._looked < WATCH_SECONDS:
