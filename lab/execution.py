@@ -86,7 +86,7 @@ class _Collector(catalogue.Problems):
             self._stop_when_gone()
 
     def _listed(self, result: CheckResult) -> Known | None:
-        """What the list says of a check: of one over another transport that fails as over TCP, what it says of that."""
+        """What the list says of a check. Over another transport it may fail as it is listed for over TCP."""
         name = result.check.name
         if name in self._known or not result.outcome.bad:
             return self._known.get(name)

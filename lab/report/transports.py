@@ -1,5 +1,4 @@
-"""Where an answer depends on what carries XMPP: the checks that were run over several transports and came to different
-outcomes. Reads results alone."""
+"""Where an answer depends on what carries XMPP: checks that came to different outcomes over several transports."""
 
 from __future__ import annotations
 

@@ -203,9 +203,10 @@ class BoshSession(Session):
             response = pending.connection.answer(timeout=timeout)
         except NoAnswer:
             raise
-        except ConnectionLost:
+        except LabError as error:
             self._pending.popleft()
-            if not pending.again:
+            pending.connection.close()
+            if not pending.again or not isinstance(error, ConnectionLost):
                 raise
             others = list(self._pending)
             self._pending.clear()
