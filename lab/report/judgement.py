@@ -15,7 +15,7 @@ from functools import cached_property
 
 from lab.errors import UsageError
 from lab.record import CheckResult, Record
-from lab.report import robustness, strictness
+from lab.report import robustness, strictness, transports
 from lab.report.robustness import RowRobustness
 from lab.robustness import Found
 from lab.rows import RowOutcome, RowResult, judge_row
@@ -174,6 +174,11 @@ class Judgement:
         for result in self.of(Outcome.IMPOSSIBLE):
             found[result.reason].append(result)
         return {reason: tuple(rs) for reason, rs in sorted(found.items(), key=lambda f: -len(f[1]))}
+
+    @cached_property
+    def by_transport(self) -> tuple[transports.Difference, ...]:
+        """Where the outcome of a check depends on the transport that it was run over."""
+        return transports.differences(self.results)
 
     @cached_property
     def strictness(self) -> tuple[strictness.Kind, ...]:

@@ -63,6 +63,10 @@ def as_json(judgement: Judgement) -> dict[str, Any]:
             {"reason": reason, "checks": [r.check.name for r in results]}
             for reason, results in judgement.impossible.items()
         ],
+        "by_transport": [
+            {"check": one.check, "outcomes": {over: outcome.value for over, outcome in one.outcomes.items()}}
+            for one in judgement.by_transport
+        ],
         "strictness": [
             {
                 "element": kind.element,

@@ -157,6 +157,7 @@ def _smaller(judgement: Judgement, console: Console) -> None:
     listed("Selected, but without a result", record.missing, console)
     said = (f"{n} {'check' if n == 1 else 'checks'}: {why}" for why, n in _reasons(judgement))
     listed("Impossible in this set-up", tuple(said), console)
+    listed("Where the answer depends on the transport", tuple(map(str, judgement.by_transport)), console)
     _strictness(judgement, console)
     findings.smaller(judgement, console)
     exits = (f"{e.why}{' (restarted)' if e.restarted else ''}" for e in record.exits)

@@ -72,8 +72,8 @@ class HttpConnection:
                     raise PeerError(f"an HTTP response of more than {BODY_BYTES} bytes")
             elif isinstance(event, h11.EndOfMessage):
                 return self._ended()
-            elif isinstance(event, h11.ConnectionClosed) or event is h11.PAUSED:
-                raise ConnectionLost("the peer closed the HTTP connection without an answer")
+            else:  # the end, or an upgrade that nobody asked for
+                raise ConnectionLost("the HTTP connection came to nothing", seen=str(event))
 
     @property
     def reusable(self) -> bool:
@@ -87,7 +87,10 @@ class HttpConnection:
         left = deadline - time.monotonic()
         if left <= 0:
             raise NoAnswer("no HTTP response came in time")
-        self._h11.receive_data(self.transport.receive(timeout=left))
+        data = self.transport.receive(timeout=left)
+        if not data and self._head is None:
+            raise ConnectionLost("the peer closed the HTTP connection without an answer")
+        self._h11.receive_data(data)
 
     def _ended(self) -> Response:
         head, body = self._head, bytes(self._body)

@@ -131,6 +131,10 @@ class Session:
         """Send a stanza or any other XML, as written."""
         self.send_raw(self.dressed(xml if isinstance(xml, str) else etree.tostring(xml, encoding="unicode")).encode())
 
+    def send_together(self, stanzas: Iterable[str]) -> None:
+        """Send several stanzas without waiting between them, in as few pieces as this transport allows."""
+        self.send("".join(stanzas))
+
     def send_raw(self, data: bytes) -> None:
         """Send bytes, whatever they are. Raises ConnectionLost, NoAnswer."""
         self.trace.sent(self.label, data)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from xml.sax.saxutils import quoteattr
 
 from wsproto import ConnectionType, WSConnection
@@ -231,6 +231,10 @@ class WebSocketSession(Session):
     def dressed(self, xml: str) -> str:
         """As a document of its own, with all its namespaces (RFC 7395 §3.3.3)."""
         return with_namespace(xml)
+
+    def send_together(self, stanzas: Iterable[str]) -> None:
+        for stanza in stanzas:
+            self.send(stanza)
 
     def send_frames(self, xml: str, *frames: Event) -> None:
         """Send `xml` as these frames, for checks of frames: trace and observer take it for what it says."""

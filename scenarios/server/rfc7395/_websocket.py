@@ -11,6 +11,7 @@ from lab.plugin import Connect, Stage
 from lab.wire.websocket import WebSocketSession
 
 FINAL_TEXT = 0x81
+SHORT = 126  # bytes: from here on, a length has two bytes of its own
 
 
 def websocket(
@@ -32,4 +33,6 @@ def text_frame(payload: bytes) -> bytes:
     """A masked text frame of any bytes (RFC 6455 §5.2), for what no library would send."""
     mask = os.urandom(4)
     masked = bytes(byte ^ mask[place % 4] for place, byte in enumerate(payload))
-    return bytes([FINAL_TEXT, 0x80 | 126]) + struct.pack("!H", len(payload)) + mask + masked
+    short = len(payload) < SHORT
+    length = bytes([0x80 | len(payload)]) if short else bytes([0x80 | SHORT]) + struct.pack("!H", len(payload))
+    return bytes([FINAL_TEXT]) + length + mask + masked
