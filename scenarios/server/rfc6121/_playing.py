@@ -105,9 +105,18 @@ def has_request(session: Session, jid: str) -> bool:
     return entry(session, jid).subscription in {"from", "both"}
 
 
-def require_request(session: Session, jid: str, state: State) -> None:
-    """The check fails unless the user has a request of the contact's exactly in the states with `Pending In`."""
+def require_request(connect: Connect, session: Session, contact: Session, state: State) -> None:
+    """The check fails unless the user has a request of the contact's exactly in the states with `Pending In`.
+
+    A server that makes a subscription of any approval shows nothing by that: another user, whom the contact never
+    asked, tells it from others. That it does so is a fault under §A.2.3, and under no other table.
+    """
     if state.subscription in {"from", "both"}:
         return  # whoever is subscribed asks for nothing
+    seen = has_request(session, contact.jid)
+    if seen and not state.pending_in:
+        other = user(connect, label="other")
+        bring(other, contact, state)
+        seen = not has_request(other, contact.jid)
     wanted = f"{'a' if state.pending_in else 'no'} request of the contact's to approve"
-    require(has_request(session, jid) == state.pending_in, wanted, "none" if state.pending_in else "one")
+    require(seen == state.pending_in, wanted, "none" if state.pending_in else "one")

@@ -10,11 +10,12 @@ import pytest
 from lab.cell import Account
 from lab.plugin import Connect, Specification, impossible, require, require_equal, require_error
 from lab.wire.namespaces import CLIENT, NS
-from lab.wire.session import Session, localname, new_id, stanza_error_condition
+from lab.wire.session import Session, localname, new_id, parse, show, stanza_error_condition
+from lab.wire.stream import Element
 from scenarios.server._contacts import appear, subscribe
 from scenarios.server.rfc6120._stanzas import UNKNOWN, require_delivered
 from scenarios.server.rfc6121._delivery import PRESENT, RULES, SPOKEN, Rule, spoken
-from scenarios.server.rfc6121._playing import user
+from scenarios.server.rfc6121._playing import bare, user
 from scenarios.server.rfc6121._roster import added, item_xml
 
 RFC = Specification("RFC 6121")
@@ -72,7 +73,7 @@ def test_message(rule: Rule, connect: Connect) -> None:
     there, alice = Addressee(connect, rule.present), connect(label="alice")
     xml, identifier = _message(rule.kind, there.address(rule.to))
     alice.send(xml)
-    got = [s for s in there.sessions if _has(alice, s, xml, identifier, may=_may_have(rule, there, s))]
+    got = [s for s in there.sessions if _has(rule, alice, s, xml, identifier, may=_may_have(rule, there, s))]
     wanted = ", or ".join(SPOKEN[letter] for letter in rule.allowed)
     if got:
         require(set(rule.allowed) & set("DMA"), wanted, f"it came to {', '.join(s.label for s in got)}")
@@ -96,7 +97,7 @@ def test_message(rule: Rule, connect: Connect) -> None:
         return
     later = there.come()
     if "O" in rule.allowed:
-        require_delivered(later.expect(identifier, "the message that was kept"), xml, alice.jid)
+        _require_same(later.expect(identifier, "the message that was kept"), xml, alice, rule.to)
     else:
         later.expect_nothing(
             xml.replace("<message", f"<message from='{alice.jid}'"),
@@ -111,7 +112,7 @@ def _may_have(rule: Rule, there: Addressee, session: Session) -> bool:
     return bool(set(rule.allowed) & set("DMA")) and session in there.takers
 
 
-def _has(alice: Session, session: Session, xml: str, identifier: str, *, may: bool) -> bool:
+def _has(rule: Rule, alice: Session, session: Session, xml: str, identifier: str, *, may: bool) -> bool:
     """Whether the message came to a session, whole and once. Where it must not, the check fails if it did."""
     if not may:
         session.expect_nothing(
@@ -125,8 +126,22 @@ def _has(alice: Session, session: Session, xml: str, identifier: str, *, may: bo
     copies = [e for e in session.inbox if e.get("id") == identifier]
     require(len(copies) <= 1, "one copy for a resource", str(len(copies)))
     if copies:
-        require_delivered(copies[0], xml, alice.jid)  # §8.5.2.1.1: 'to' is not rewritten
+        _require_same(copies[0], xml, alice, rule.to)
     return bool(copies)
+
+
+def _require_same(got: Element, xml: str, alice: Session, to: str) -> None:
+    """The check fails unless the message is as it was sent. To an account, 'to' is not rewritten (§8.5.2.1.1).
+
+    That may happen to what was for a resource that is not there; and `normal` may be said by saying no type (§5.2.2).
+    """
+    sent = parse(xml, default=CLIENT)
+    if to == "full":
+        require_equal(bare(got.get("to")), bare(sent.get("to")), "the account in 'to'")
+        sent.set("to", got.get("to", ""))
+    if sent.get("type") == "normal" and got.get("type") is None:
+        del sent.attrib["type"]
+    require_delivered(got, show(sent), alice.jid)
 
 
 def _no_answer(alice: Session, identifier: str) -> None:
@@ -148,7 +163,9 @@ def test_message_of_no_known_type_is_normal(kind: str, connect: Connect) -> None
     there, alice = Addressee(connect, "one"), connect(label="alice")
     xml, identifier = _message(kind, there.bare)
     alice.send(xml)
-    require_delivered(there.sessions[0].expect(identifier, "the message"), xml, alice.jid)
+    got = there.sessions[0].expect(identifier, "the message")
+    require_equal((got.get("from"), got.get("to")), (alice.jid, there.bare), "'from' and 'to'")
+    require_equal(got.findtext(f"{{{CLIENT}}}body"), "Hello", "the body")
 
 
 @pytest.mark.parametrize("rule", [pytest.param(rule, id=rule.name) for rule in RULES if rule.allowed == "E"])

@@ -176,24 +176,42 @@ def _presence(kind: str, identifier: str, to: str, sender: str = "") -> str:
 every_presence = pytest.mark.parametrize("kind", ["available", "unavailable"])
 
 
-@every_presence
-@RFC.must("8.5.2.1.2", says="Presence for an account is delivered to all of its available resources, 'to' as it was.")
-def test_presence_for_an_account_reaches_all_resources(kind: str, alice: Session, connect: Connect) -> None:
+def _available_resources(connect: Connect) -> list[Session]:
+    """Resources of one account, of priorities from -1 to 1."""
     account = connect.account()
     resources = [connect(account=account, label=f"resource {number}") for number in range(3)]
     for number, session in enumerate(resources):
         session.send(f"<presence><priority>{number - 1}</priority></presence>")
         session.sentinel()
-    xml = _presence(kind, new_id(), account.jid)
-    alice.send(xml)
+    return resources
+
+
+@every_presence
+@RFC.must("8.5.2.1.2", says="Presence for an account is delivered to all of its available resources.")
+def test_presence_for_an_account_reaches_all_resources(kind: str, alice: Session, connect: Connect) -> None:
+    resources = _available_resources(connect)
+    alice.send(_presence(kind, new_id(), resources[0].bare_jid))
     for session in resources:
         got = session.expect(
             lambda e: localname(e) == "presence" and e.get("from") == alice.jid, f"the presence at {session.label}"
         )
-        require_equal((got.get("to"), got.findtext("{*}status")), (account.jid, "Hello"), "'to' and status")
+        require_equal(got.get("type"), None if kind == "available" else kind, "the type")
+        require_equal(got.findtext("{*}status"), "Hello", "the status")
         alice.sentinel(session)
         more = [e for e in session.inbox if localname(e) == "presence" and e.get("from") == alice.jid]
         require(not more, "one stanza", more[0] if more else None)
+
+
+@every_presence
+@RFC.must_not("8.5.2.1.2", says="Presence for an account is delivered with its 'to' as it was, a bare JID.")
+def test_presence_for_an_account_keeps_its_address(kind: str, alice: Session, connect: Connect) -> None:
+    resources = _available_resources(connect)
+    alice.send(_presence(kind, new_id(), resources[0].bare_jid))
+    for session in resources:
+        got = session.expect(
+            lambda e: localname(e) == "presence" and e.get("from") == alice.jid, f"the presence at {session.label}"
+        )
+        require_equal(got.get("to"), resources[0].bare_jid, "'to'")
 
 
 def _not_answered(alice: Session, identifier: str, what: str) -> None:

@@ -217,7 +217,7 @@ ENDS: dict[str, Callable[[Session], None]] = {
     "unavailable": lambda s: s.send("<presence type='unavailable'/>"),
     "stream-closed": lambda s: s.send("</stream:stream>"),
     "connection-lost": lambda s: s.transport.close(),
-    "stream-error": lambda s: s.send("<unheard-of xmlns='urn:stanzalab:0'/>"),
+    "stream-error": lambda s: s.send("<presence></iq>"),
 }
 
 

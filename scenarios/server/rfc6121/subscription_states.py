@@ -86,7 +86,7 @@ def test_outbound(line: Line, connect: Connect, contact: Session) -> None:
     again = [e for e in contact.inbox if _of(e, line.kind)] if line.passed is Passed.MUST else []
     require(not again, f"one {line.kind!r}", again[0] if again else None)
     require_state(alice, contact.jid, line.after)
-    require_request(alice, contact.jid, line.after)
+    require_request(connect, alice, contact, line.after)
 
 
 @pytest.mark.parametrize("line", _should_not(OUTBOUND, "routed"))
@@ -128,7 +128,7 @@ def test_inbound(line: Line, connect: Connect, contact: Session) -> None:
     again = [e for e in alice.inbox if _of(e, line.kind)] if line.passed is Passed.MUST else []
     require(not again, f"one {line.kind!r}", again[0] if again else None)
     require_state(alice, contact.jid, line.after)
-    require_request(alice, contact.jid, line.after)
+    require_request(connect, alice, contact, line.after)
 
 
 @pytest.mark.parametrize("line", _should_not(INBOUND, "delivered"))

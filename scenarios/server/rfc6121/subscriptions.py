@@ -63,21 +63,21 @@ def _two(connect: Connect, account: Account | None = None) -> tuple[Session, Ses
 
 def _in_order(session: Session, first: Matches, then: Matches, what: str) -> None:
     """The check fails unless both came to the session, and `first` before `then`."""
-    seen: list[str] = []
+    came: list[str] = []
 
-    def either(element: Element) -> bool:
-        if first(element):
-            seen.append("first")
-        elif then(element):
-            seen.append("then")
-        return "then" in seen
+    def note(element: Element) -> bool:
+        if first(element) or then(element):
+            came.append(f"a {localname(element)} of type {element.get('type')}")
+        return first(element)
 
     try:
-        session.expect(either, what)
+        session.expect(note, what)
     except PeerError as error:
-        error.expected = what
+        error.expected = f"{what}, at {session.label}"
+        error.seen = f"only {came[0]}" if came else error.seen
         raise
-    require("first" in seen, what, "the other way round, or only one of them")
+    require(len(came) == 1, f"{what}, at {session.label}", ", then ".join(came))
+    session.expect(then, what)
 
 
 # --- requests going out (§3.1.2)
