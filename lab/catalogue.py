@@ -101,7 +101,7 @@ def known_checks(role: Role) -> dict[str, int]:
 
 def rows_of(provider: str, year: int) -> tuple[str, ...]:
     """The ids of the suite's rows that ask for a provider."""
-    return tuple(row.id for row in suites.load(year).rows if provider in {p.id for p in row.listed})
+    return tuple(row.id for row in suites.load(year).rows_of(provider))
 
 
 def select(
@@ -152,4 +152,4 @@ def _named(names: Sequence[str], chosen: list[Check]) -> list[Check]:
 def _providers_of(row_or_category: str, year: int) -> set[str]:
     suite = suites.load(year)
     category = [row for row in suite.rows if row.category == row_or_category]
-    return {p.id for row in category or [suite.row(row_or_category)] for p in row.listed}
+    return {name for row in category or [suite.row(row_or_category)] for name in row.measuring}

@@ -13,6 +13,7 @@ from rich.text import Text
 from lab import __version__
 from lab.compare_commands import compare, replay
 from lab.display import ConsoleDisplay
+from lab.doap_commands import doap
 from lab.errors import Exit, LabError
 from lab.fuzz_commands import fuzz
 from lab.matrix_commands import matrix, merge
@@ -76,7 +77,7 @@ def _root(
 
 
 # In the order in which --help lists them.
-for command in (run, attach, fuzz, replay, compare, diff, baseline, matrix, merge, site):
+for command in (run, attach, fuzz, replay, compare, diff, baseline, doap, matrix, merge, site):
     app.command()(command)
 
 

@@ -125,9 +125,15 @@ class Agent:
 
     # --- asking
 
-    def ready(self) -> None:
-        """Wait until it reads commands; `client` and `version` are known then."""
-        event = self._wait(lambda: self._found("ready", lambda _: True), "the event `ready`")
+    def ready(self, within: float | None = None) -> None:
+        """Wait until it reads commands, so many seconds at most; `client` and `version` are known then.
+
+        Nothing is asked of the client yet: an agent that is not ready in time is no fault of the client's.
+        """
+        try:
+            event = self._wait(lambda: self._found("ready", lambda _: True), "the event `ready`", within)
+        except NoAnswer as error:
+            raise AgentFault(f"the agent does not become ready: {error.message}") from error
         self.client, self.version = event["client"], event["version"]
 
     def ask(self, command: str, **arguments: Any) -> Event:
@@ -158,10 +164,12 @@ class Agent:
 
     # --- what it tells
 
-    def expect(self, kind: str, matches: Matches = lambda _: True, what: str = "") -> Event:
+    def expect(
+        self, kind: str, matches: Matches = lambda _: True, what: str = "", patience: float | None = None
+    ) -> Event:
         """The next event of that kind that fits, which then counts as seen; those before it stay."""
         began = time.monotonic()
-        event = self._wait(lambda: self._found(kind, matches), what or f"an event {kind!r}")
+        event = self._wait(lambda: self._found(kind, matches), what or f"an event {kind!r}", patience)
         if self._reader is not None:
             self._reader.waited(time.monotonic() - began)
         return self._looked_at(event)
@@ -188,8 +196,16 @@ class Agent:
             self._reader.looked_at(event)
         return event
 
-    def _wait(self, found: Callable[[], Event | None], what: str) -> Event:
-        deadline = time.monotonic() + self.patience
+    def take(self) -> tuple[Event, ...]:
+        """All events that came so far and that nobody took: they count as seen now."""
+        with self._changed:
+            taken = tuple(self._events)
+            self._events.clear()
+            return taken
+
+    def _wait(self, found: Callable[[], Event | None], what: str, patience: float | None = None) -> Event:
+        patience = self.patience if patience is None else patience
+        deadline = time.monotonic() + patience
         with self._changed:
             while (event := found()) is None:
                 if self._fault is not None:
@@ -203,7 +219,7 @@ class Agent:
                 if left <= 0:
                     told = "; ".join(json.dumps(e, ensure_ascii=False) for e in list(self._events)[-3:])
                     raise NoAnswer(
-                        f"the client's agent told nothing of it within {self.patience:.0f} s",
+                        f"the client's agent told nothing of it within {patience:.0f} s",
                         expected=what,
                         seen=told or "no other event",
                     )

@@ -13,6 +13,7 @@ def launch(
     endpoint: Endpoint,
     *,
     patience: float,
+    ready_within: float | None = None,
     ca: str = "",
     direct: bool = False,
     resource: str = "",
@@ -20,9 +21,10 @@ def launch(
     label: str = "agent",
     reader: Reader | None = None,
 ) -> Agent:
-    """An agent that reads commands. `endpoint` is where the tap (or a relay) listens, `ca` whom to trust there.
+    """An agent that reads commands. `endpoint` is where the tap (or a relay) listens, `ca` whom to trust there;
+    `ready_within` are seconds that it may take to start, `patience` those for whatever it does then.
 
-    Raises AgentFault, AgentGone, NoAnswer: it does not come so far, and is gone.
+    Raises AgentFault, AgentGone: it does not come so far, and is gone.
     """
     environment = {
         "XMPP_JID": account.jid,
@@ -36,7 +38,7 @@ def launch(
         environment["XMPP_RESOURCE"] = resource
     agent = Agent(place.argv, environment, patience=patience, trace=trace, label=label, reader=reader)
     try:
-        agent.ready()
+        agent.ready(ready_within)
     except BaseException:
         agent.close()
         raise

@@ -24,6 +24,7 @@ from lab.agents.agent import Agent, CommandUnsupported, Event, Matches
 from lab.agents.launch import launch
 from lab.cell import Account, Cell, ClientPlace, Endpoint
 from lab.errors import PeerError
+from lab.machine import crowd
 from lab.plugin.client_watch import ClientWatch
 from lab.plugin.connections import TRACE
 from lab.plugin.judge import Missed, impossible, unsupported
@@ -37,7 +38,9 @@ from lab.wire.session import localname, new_id, parse, show
 from lab.wire.stream import Element
 from lab.wire.trace import Trace
 
-PATIENCE = 20.0  # seconds for whatever a client must do: programs are slower than sockets
+PATIENCE = 20.0  # seconds for whatever a client must do, at least: programs are slower than sockets
+MOST_PATIENCE = 90.0  # seconds, on a machine that many share
+READY_WITHIN = 90.0  # seconds for a client's program to start, where the machine is crowded
 WATCH = pytest.StashKey[list[tuple[str, ClientWatch]]]()
 """For each tap: whose it is, and what that client was seen to break."""
 
@@ -120,10 +123,23 @@ class ClientUnderTest:
         self.tap.inject(
             f"<iq type='{kind}' id='{identifier}' from={quoteattr(sender)} to={quoteattr(self.jid)}>{payload}</iq>"
         )
-        return self.sends(
+        return self.replies(identifier, expected or f"a result or error for the iq {kind} with id {identifier!r}")
+
+    def replies(self, identifier: str, what: str) -> Element:
+        """Its result or error with that id. Raises PeerError, too, where its connection ends: none can come then."""
+        reply = self.tap.expect_or_end(
             lambda e: localname(e) == "iq" and e.get("id") == identifier and e.get("type") in {"result", "error"},
-            expected or f"a result or error for the iq {kind} with id {identifier!r}",
+            what,
         )
+        if reply is None:
+            raise PeerError("the client's connection ended without an answer", expected=what, seen=self.end)
+        return reply
+
+    @property
+    def end(self) -> str:
+        """How its connection ended, in words: what it sent that is no XML is said, too."""
+        faults = "; ".join(f"{fault.message}: {fault.seen}" for fault in self.tap.faults)
+        return f"the end of the connection; {faults}" if faults else "the end of the connection, without a word"
 
     # --- what its user sees
 
@@ -163,6 +179,7 @@ class Arrivals:
 
     def __init__(self, cell: Cell, accounts: Accounts, trace: Trace) -> None:
         self._cell, self._accounts, self._trace = cell, accounts, trace
+        self._patience = min(PATIENCE * crowd(), MOST_PATIENCE)
         self.watches: list[tuple[str, ClientWatch]] = []
         self.reading: Callable[[int, str], Reading] | None = None
         """Makes what stands between each client and the check (`make prove` puts it in)."""
@@ -196,7 +213,7 @@ class Arrivals:
                 self._cell,
                 account,
                 place.host,
-                patience=PATIENCE,
+                patience=self._patience,
                 offer=offer,
                 direct=direct,
                 without=without,
@@ -255,7 +272,8 @@ class Arrivals:
             place,
             account,
             endpoint,
-            patience=PATIENCE,
+            patience=self._patience,
+            ready_within=READY_WITHIN,
             ca=ca,
             direct=direct,
             resource=resource,

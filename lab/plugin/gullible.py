@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from lab.tap.line import Piece, as_element
+from lab.tap.line import Piece, element_of
 from lab.wire.namespaces import CLIENT
 from lab.wire.session import localname
 from lab.wire.stream import Element
@@ -20,7 +20,7 @@ Told = dict[str, Any]
 
 def events(pieces: Iterable[Piece], kind: str) -> Iterator[Told]:
     """The events of a kind that one could tell of what a client was sent."""
-    for element in map(as_element, pieces):
+    for element in map(element_of, pieces):
         if element is None:
             continue
         for sender in _addresses(element):
@@ -30,7 +30,7 @@ def events(pieces: Iterable[Piece], kind: str) -> Iterator[Told]:
 
 def answer(pieces: Iterable[Piece], command: str) -> dict[str, list[Any]]:
     """What an answer to a command could have in it of all that a client was sent: by field."""
-    read = [element for element in map(as_element, pieces) if element is not None]
+    read = [element for element in map(element_of, pieces) if element is not None]
     if command in {"discover", "features-of"}:
         return {"features": [f.get("var", "") for e in read for f in e.iter("{*}feature")]}
     if command == "roster":

@@ -23,18 +23,7 @@ from lab.wire.transport import ConnectionLost, NoAnswer
 
 Piece = Element | str | bytes
 
-_CLOSE = "</stream:stream>"
-
-
-def as_element(piece: Piece) -> Element | None:
-    """The element that reaches a client so; None where it is none."""
-    if not isinstance(piece, (str, bytes)):
-        return piece
-    try:
-        text = piece if isinstance(piece, str) else piece.decode()
-        return parse(text, default=CLIENT)
-    except (UnicodeDecodeError, etree.XMLSyntaxError, IndexError):
-        return None
+END = "</stream:stream>"
 
 
 class Cut(Exception):
@@ -66,8 +55,10 @@ class Line:
         self._client, self._server, self._listener = client, server, listener
         self._features = features
         self._sides = (client,) if server is None else (server, client)
-        self._said_all = False  # our stream to the client is closed
         self._closed: set[Session] = set()
+        self._told_end: set[Session | None] = (
+            set()
+        )  # a stream ends once, whoever ended it: a check, or the other side
         self.client_left = False
         """Whether the client's connection ended by itself, in order or not."""
 
@@ -155,22 +146,13 @@ class Line:
                         self._pass_on_element(side, event.element)
                     elif isinstance(event, StreamClosed):
                         self._closed.add(side)
-                        self._close_behind(side)
+                        self._end(side is self._server or self._server is None)
             except PeerViolation as violation:
-                side.send(
-                    f"<stream:error><{violation.condition} xmlns='{STREAM_ERROR}'/></stream:error></stream:stream>"
-                )
+                side.send(f"<stream:error><{violation.condition} xmlns='{STREAM_ERROR}'/></stream:error>{END}")
                 if side is self._client:
                     raise
                 return False
         return len(self._closed) < len(self._sides)
-
-    def _close_behind(self, side: Session) -> None:
-        """Close the other side's stream; where nobody is behind the tap, the client's, unless that is closed."""
-        if self._server is not None:
-            self._send(side is self._server, _CLOSE)
-        elif not self._said_all:
-            self._send(True, _CLOSE)
 
     def _pass_on_element(self, side: Session | None, element: Element) -> None:
         if side is self._client:
@@ -180,14 +162,29 @@ class Line:
             for piece in self._listener.server_says(element):
                 self._send(True, piece)
 
+    def _end(self, to_client: bool) -> None:
+        if (self._client if to_client else self._server) not in self._told_end:
+            self._send(to_client, END)
+
     def _send(self, to_client: bool, piece: Piece) -> None:
         side = self._client if to_client else self._server
+        if isinstance(piece, str) and piece.endswith(END):
+            self._told_end.add(side)
         if to_client:
             self._listener.client_gets(piece)
         if side is None:
             return
-        self._said_all = self._said_all or (to_client and piece == _CLOSE)
         if isinstance(piece, bytes):
             side.send_raw(piece)
         else:
             side.send(piece if isinstance(piece, str) else show(piece))
+
+
+def element_of(piece: Piece) -> Element | None:
+    """The element that whoever is sent a piece reads; None where it is none."""
+    if not isinstance(piece, (str, bytes)):
+        return piece
+    try:
+        return parse(piece if isinstance(piece, str) else piece.decode(), default=CLIENT)
+    except (ValueError, etree.XMLSyntaxError, IndexError):
+        return None

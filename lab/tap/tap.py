@@ -174,10 +174,12 @@ class Tap:
         return element
 
     def sent(self, matches: Matches = lambda _: True) -> list[Element]:
-        """All that the client sent so far and that fits: what is on its way to the tap is waited for."""
+        """All that the client sent so far and that fits: what is on its way to the tap is waited for.
+
+        Not by a filter: it is asked in the tap's own thread, which would wait for itself.
+        """
         heard = threading.Event()
         with self._changed:
-            # A filter that asks is heard in the tap's own thread: nothing comes before it is done.
             serving = self._client is not None and threading.current_thread() is not self._thread
             if serving:
                 self._waiting.append(heard)
@@ -196,6 +198,12 @@ class Tap:
         """All that the client was sent since its first login, in order: what the tap injected, too."""
         with self._changed:
             return tuple(self._got)
+
+    @property
+    def serving(self) -> bool:
+        """Whether a client is connected now."""
+        with self._changed:
+            return self._client is not None
 
     def bound(self) -> str:
         """Wait until the client has bound a resource: its full JID."""
@@ -307,6 +315,7 @@ class Tap:
                 if side is not None:
                     side.transport.close()
             with self._changed:
+                self._handed_in.clear()  # it was for this connection, not for the one that comes next
                 self._client, self._why, self._ended = None, why, self._ended + 1
                 self._broken = self._broken or broken
                 for heard in self._waiting:

@@ -139,7 +139,7 @@ class Contacts:
         jid = f"{bare}/lab"
         self._answers[jid] = answer
         client.tap.inject(
-            f"<iq type='set' id='{new_id()}' to='{client.jid}'>"
+            f"<iq type='set' id='{new_id()}' from='{client.bare_jid}' to='{client.jid}'>"
             f"<query xmlns='{ROSTER}'><item jid='{bare}' subscription='both'/></query></iq>"
         )
         client.tap.inject(f"<presence from='{jid}' to='{client.jid}'>{answer.caps}</presence>")

@@ -156,9 +156,11 @@ RED = [
     (way, f"{provider}/{check}") for provider, ways in WAYS.items() for way, names in ways.items() for check in names
 ]
 UNSUPPORTED: list[Way] = [
+    ("ignores-iq", "rfc-6120/client-cancels-what-is-unavailable"),
     ("sends-no-caps", "xep-0115/client-ver-is-the-hash-of-its-info"),
     ("believes-nothing", "xep-0115/client-believes-no-poisoned-ver"),
     ("forgets-direct-tls", "xep-0368/client-refuses-a-wrong-certificate-over-direct-tls/expired"),
+    ("has-no-scram", "rfc-6120/client-prefers-scram/PLAIN:SCRAM-SHA-1"),
 ]
 """What a client does not do is no failure of it."""
 

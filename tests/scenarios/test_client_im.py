@@ -153,6 +153,7 @@ WAYS: dict[str, dict[str, tuple[str, ...]]] = {
         "shows-any-result": tuple(
             f"client-ignores-unsolicited-result/{who}" for who in ("own-account", "stranger", "contact")
         ),
+        "shows-results-unasked": ("client-ignores-unsolicited-result/stranger",),
     },
 }
 """Specification -> how the fake client misbehaves -> the checks that must turn red."""

@@ -55,7 +55,10 @@ def test_client_does_not_go_on_without_a_resource(arrive: Arrivals) -> None:
 
 
 @RFC.must(
-    "7.1", "7.6.1", "7.7.1", says="A client's address is the one that the server bound, not the one it asked for."
+    "4.3.6",
+    "7.6.1",
+    "7.7.1",
+    says="A client's address is the one that the server bound, not the one it asked for.",
 )
 def test_client_takes_the_resource_that_it_is_given(arrive: Arrivals) -> None:
     client = arrive(online=False, resource="asked-for")

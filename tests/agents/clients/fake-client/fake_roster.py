@@ -44,6 +44,8 @@ def _take_result(answer: Any) -> None:
 def _take(iq: Any) -> None:
     for item in iq.iterfind("roster:query/roster:item", NS):
         jid, subscription = item.get("jid"), item.get("subscription", "none")
+        if not jid or subscription not in {"none", "to", "from", "both", "remove"}:
+            continue
         if subscription == "remove" and WRONG != "keeps-removed":
             ROSTER_SHOWN.pop(jid, None)
         elif subscription != "remove":
@@ -56,6 +58,7 @@ def believes(session: Session, sender: str, what: str) -> bool:
     own = bare(session.jid)
     return {
         f"{what}-of-anybody": True,
+        "planted-faults": what == "carbons",
         f"{what}-of-own-resources": bare(sender) == own,
         f"{what}-of-server": sender == session.domain,
         f"{what}-of-own-prefix": sender.startswith(own),
