@@ -22,7 +22,9 @@ MORE = 0.03  # seconds in which the rest of them is written
 MARGIN = 0.05  # seconds by which a log line may be stamped too early
 
 
-_FRAME = re.compile(r"(?P<file>[\w./-]+\.(?:c|erl|ex|go|java|js|lua|mjs|py|rs))\b[^\w\n]{0,4}(?:line)?\W{0,2}(?P<line>\d+)")
+_FRAME = re.compile(
+    r"(?P<file>[\w./-]+\.(?:c|erl|ex|go|java|js|lua|mjs|py|rs))\b[^\w\n]{0,4}(?:line)?\W{0,2}(?P<line>\d+)"
+)
 """A place in a source file, as languages print it: `util/stanza.lua:521`, `(mod_vcard.erl, line 432)`."""
 
 
