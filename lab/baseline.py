@@ -119,11 +119,11 @@ def _when(record: Record) -> str:
 
 
 def _seen(records: Iterable[Record]) -> dict[str, list[CheckResult]]:
-    """Check -> its results in all records, the newest last; none of them the lab's own fault."""
+    """Check -> its results in all records, the newest last; not those that are another's fault, or the lab's."""
     found: dict[str, list[CheckResult]] = defaultdict(list)
     for record in sorted(records, key=lambda record: record.header.started):
         for result in record.results:
-            if result.outcome is not Outcome.ERROR:
+            if result.outcome is not Outcome.ERROR and result.blamed in {"", record.header.subject.get("name")}:
                 found[result.check.name].append(result)
     return found
 

@@ -14,8 +14,21 @@ from typing import Any, Literal
 from lab.errors import UsageError
 
 FORMAT = 1
+HURRIED_ROUND_TRIPS = 100  # that a server may take for a batch where we are in a hurry
 
-Transport = Literal["c2s", "c2s-direct-tls", "component", "s2s", "s2s-direct-tls", "http", "https"]
+Transport = Literal[
+    "c2s",
+    "c2s-direct-tls",
+    "component",
+    "s2s",
+    "s2s-direct-tls",
+    "http",
+    "https",
+    "websocket",
+    "websocket-plain",
+    "bosh",
+    "bosh-plain",
+]
 TRANSPORTS: tuple[Transport, ...] = (
     "c2s",
     "c2s-direct-tls",
@@ -24,7 +37,14 @@ TRANSPORTS: tuple[Transport, ...] = (
     "s2s-direct-tls",
     "http",
     "https",
+    "websocket",
+    "websocket-plain",
+    "bosh",
+    "bosh-plain",
 )
+WithinHttp = Literal["websocket", "bosh"]
+WITHIN_HTTP: tuple[WithinHttp, ...] = ("websocket", "bosh")
+"""The transports that have a path on an HTTP port: under TLS by this name, in clear as `NAME-plain`."""
 
 AccountMethod = Literal["in-band", "ad-hoc", "command", "given"]
 ACCOUNT_METHODS: tuple[AccountMethod, ...] = ("in-band", "ad-hoc", "command", "given")
@@ -32,10 +52,11 @@ ACCOUNT_METHODS: tuple[AccountMethod, ...] = ("in-band", "ad-hoc", "command", "g
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where one transport listens, as the lab reaches it."""
+    """Where one transport listens, as the lab reaches it. `path` is the URL's, for transports within HTTP."""
 
     host: str
     port: int
+    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -144,6 +165,10 @@ class Cell:
     def endpoint(self, transport: Transport) -> Endpoint | None:
         """The endpoint of a transport, or None where the server offers none."""
         return self.endpoints.get(transport)
+
+    def hurried(self, least: float) -> float:
+        """Seconds to wait where what they miss is tried again with all patience: `least`, longer on a slow server."""
+        return min(self.patience, max(least, HURRIED_ROUND_TRIPS * self.round_trip))
 
     def measured(self, round_trip: float, patience: float, advertised: dict[str, list[str]]) -> Cell:
         """The same cell, with what the survey at the start of a run found."""

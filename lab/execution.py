@@ -18,7 +18,8 @@ from lab import catalogue
 from lab.errors import MachineError
 from lab.plugin.hooks import event_of
 from lab.record import CheckResult, Writer
-from lab.subjects.known import Known
+from lab.subjects import expected
+from lab.subjects.expected import Side
 from lab.verdict import Check, Expectation, Outcome, expectation
 
 WATCH_SECONDS = 0.5  # between two looks at whether the subject is gone for good
@@ -34,11 +35,11 @@ class _Collector(catalogue.Problems):
     """The pytest plugin on the controlling side. It runs in this process; the checks may run in workers."""
 
     def __init__(
-        self, writer: Writer, known: Sequence[Known], listener: Listener, gone: Callable[[], str | None]
+        self, writer: Writer, sides: Sequence[Side], listener: Listener, gone: Callable[[], str | None]
     ) -> None:
         super().__init__()
         self._writer = writer
-        self._known = {k.check: k for k in known}
+        self._sides = sides
         self._listener = listener
         self._gone = gone
         self._looked = 0.0
@@ -63,7 +64,7 @@ class _Collector(catalogue.Problems):
             self._take(CheckResult(check, Outcome.ERROR, Expectation.UNEXPECTED, time.time(), 0.0, reason=reason))
 
     def _take(self, result: CheckResult) -> None:
-        listed = self._known.get(result.check.name)
+        listed = expected.entry(self._sides, result.check.name, result.outcome, result.blamed)
         result = replace(
             result,
             expectation=expectation(
@@ -117,13 +118,16 @@ def execute(
     *,
     cell_file: Path,
     writer: Writer,
-    known: Sequence[Known],
+    sides: Sequence[Side],
     listener: Listener,
     gone: Callable[[], str | None],
     workers: int,
 ) -> Execution:
-    """Run `checks` on the cell, in `workers` processes (0: in this one). `gone` says why the subject is lost."""
-    collector = _Collector(writer, known, listener, gone)
+    """Run `checks` on the cell, in `workers` processes (0: in this one).
+
+    `sides` are those whose lists say what is expected; `gone` says why the subject is lost.
+    """
+    collector = _Collector(writer, sides, listener, gone)
     code = pytest.main(catalogue.arguments(checks, cell_file, workers=workers), plugins=[collector])
     sys.stdout.flush()
     return Execution(

@@ -121,8 +121,7 @@ def trials_behind(
     """What a short campaign behind checks tries: the rows asked for, or those with a provider that was checked."""
     if rows or providers:
         return trials_of(rows_of(year, rows, role), providers, role)
-    met = [row for row in rows_of(year, role=role) if tried & {provider.id for provider in row.listed}]
-    return trials_of(met, role=role)
+    return trials_of([row for row in rows_of(year, role=role) if tried & row.measuring], role=role)
 
 
 def fuzz(plan: Plan, display: Display) -> Fuzzed:

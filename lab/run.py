@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from lab.campaign.campaign import Bounds
 from lab.campaign.campaign import Listener as CampaignListener
 from lab.campaign.safety import strangers
 from lab.cell import Cell
+from lab.doap import Implemented
 from lab.engines import Progress, Running
 from lab.errors import Exit as ExitCode
 from lab.errors import LabError, MachineError
@@ -33,6 +34,7 @@ from lab.starting import (
     peopled,
     running,
     seed_of,
+    sides_of,
     surveyed,
 )
 from lab.subjects import Client, Subject
@@ -73,6 +75,8 @@ class Plan:
     fuzz_seconds: float = 0.0
     known: tuple[Path, ...] = ()
     """Further lists of known failures, laid over the subject's own."""
+    doap: Mapping[str, Implemented] = field(default_factory=dict)
+    """What the DOAP file of who is tried says, if one was given."""
     clients: tuple[Client, ...] = ()
     """Who is tried on that server: one client, or the two of a pair; none where the server itself is."""
 
@@ -90,7 +94,9 @@ def run(plan: Plan, display: Display) -> Run:
     """Run a plan. Raises UsageError and MachineError; whatever was measured by then is in the record."""
     started = time.monotonic()
     plan.out.mkdir(parents=True, exist_ok=True)
-    known = listed_for(plan.clients[0] if plan.clients else plan.subject, plan.cell_file, plan.known)
+    tried = plan.clients[0] if plan.clients else plan.subject
+    known = listed_for(tried, plan.cell_file, plan.known)
+    sides = sides_of(known, tried.name if tried else "", plan.clients, plan.subject)
     record_path = plan.out / RECORD
     with (
         running(plan.subject, plan.cell_file, plan.engine, plan.out, display) as server_running,
@@ -107,7 +113,7 @@ def run(plan: Plan, display: Display) -> Run:
                     plan.checks,
                     cell_file=cell_file,
                     writer=writer,
-                    known=known.failures,
+                    sides=sides,
                     listener=display,
                     gone=lambda: _gone(cell, plan.out),
                     workers=min(plan.workers, len(plan.checks)) if plan.workers > 1 else 0,
@@ -172,6 +178,7 @@ def _header(plan: Plan, cell: Cell) -> Header:
         replay=plan.replay,
         selected=tuple(check.name for check in plan.checks),
         rows=plan.rows,
+        doap=plan.doap,
     )
 
 

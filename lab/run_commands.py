@@ -18,6 +18,7 @@ from lab.options import (
     Checks,
     ClientName,
     ClientNames,
+    DoapFile,
     Engine,
     Image,
     KnownFiles,
@@ -72,6 +73,7 @@ def run(
     image: Image = None,
     known: KnownFiles = None,
     against: Against = None,
+    doap: DoapFile = None,
     out_folder: Out = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
@@ -84,6 +86,7 @@ def run(
     from lab import catalogue  # noqa: PLC0415 - `stanzalab --help` answers at once
     from lab import fuzz as fuzzing  # noqa: PLC0415
     from lab import run as lab_run  # noqa: PLC0415
+    from lab.doap import read as claims_in  # noqa: PLC0415
 
     readable(against)
     tried_clients = clients_of(client, clients)
@@ -111,6 +114,7 @@ def run(
         fuzz_seconds=fuzz_seconds,
         known=tuple(known or ()),
         clients=tried_clients,
+        doap=claims_in(doap) if doap else {},
     )
     with ConsoleDisplay(err if as_json else out, verbose=verbose, quiet=as_json) as display:
         done = lab_run.run(plan, display)
@@ -135,6 +139,7 @@ def attach(
     fuzz_for: FuzzFor = "10s",
     known: KnownFiles = None,
     against: Against = None,
+    doap: DoapFile = None,
     out_folder: Out = None,
     look: Annotated[bool, typer.Option("--look", help="Only say what can be reached; run nothing.")] = False,
     as_json: AsJson = False,
@@ -163,6 +168,7 @@ def attach(
         fuzz_for=fuzz_for,
         known=known,
         against=against,
+        doap=doap,
         out_folder=out_folder,
         as_json=as_json,
         verbose=verbose,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,10 +16,12 @@ from lab import cell as cells
 from lab.campaign.outside import Outside
 from lab.cell import Cell
 from lab.cell import Subject as CellSubject
+from lab.doap import Implemented
 from lab.engines import Progress, Running, attach, started
 from lab.errors import MachineError
 from lab.record import Exit, Header, LogLine, Writer
 from lab.subjects import Client, Subject, is_ours
+from lab.subjects.expected import Side
 from lab.subjects.known import Listed, listed
 from lab.survey import survey
 from lab.verdict import ROLES
@@ -61,6 +63,19 @@ def listed_for(subject: Subject | Client | None, cell_file: Path | None, further
     return listed(subject, version, further)
 
 
+def sides_of(tried: Listed, name: str, clients: Sequence[Client], server: Subject | None) -> tuple[Side, ...]:
+    """Whose lists say what is expected: `tried` is that of who is tried, by name; in a pair, the others' own, too.
+
+    Raises UsageError as `listed_for` does.
+    """
+    first = Side.of(name, tried.failures)
+    if len(clients) < len(ROLES) - 1:
+        return (first,)
+    other = clients[1]
+    second = Side.of(other.name, listed_for(other, None, ()).failures, second=True)
+    return (first, second, *([Side.of(server.name, listed_for(server, None, ()).failures)] if server else []))
+
+
 def surveyed(begun: Running, display: Progress) -> Cell:
     """Ask the server once how fast it is and what it claims: it decides how patient the checks are."""
     display.step(f"asking {begun.cell.subject.name} what it offers")
@@ -91,6 +106,7 @@ def header_of(
     replay: str,
     selected: tuple[str, ...],
     rows: tuple[str, ...],
+    doap: Mapping[str, Implemented] | None = None,
 ) -> Header:
     """The header of a run's record: what is run on what.
 
@@ -121,6 +137,7 @@ def header_of(
         known_checks=catalogue.known_checks(role),
         provides=dict(first.provides) if first else cell.provides,
         advertised={} if clients else cell.advertised,
+        doap=dict(doap or {}),
         round_trip=cell.round_trip,
         patience=cell.patience,
         peers=tuple({**other, "role": role_} for other, role_ in zip(others, roles, strict=False)),

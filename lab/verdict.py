@@ -6,6 +6,7 @@ failures makes of it. Rows are computed from outcomes alone (`lab.rows`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,6 +16,9 @@ Role = Literal["server", "client", "pair"]
 """Who is judged: a server, a client, or two clients and the server between them."""
 ROLES: tuple[Role, ...] = get_args(Role)
 """By how many clients are in the cell."""
+
+DIRECTIONS = ("forth", "back")
+"""A pair's checks are done with its first client in the first part, and with its second one there."""
 
 
 class Keyword(StrEnum):
@@ -98,6 +102,35 @@ def expectation(outcome: Outcome, listed: Outcome | None, *, flaky: bool = False
     if outcome is Outcome.PASS:
         return Expectation.FIXED
     return Expectation.UNEXPECTED if outcome.bad else Expectation.EXPECTED
+
+
+def mirrored(check: str) -> str:
+    """The name of the same check of a pair with the parts exchanged; any other name as it is.
+
+    `xep-0184/receipt-comes-back/forth` is `xep-0184/receipt-comes-back/back`.
+    """
+    stem, _, direction = check.rpartition("/")
+    if direction not in DIRECTIONS:
+        return check
+    return f"{stem}/{DIRECTIONS[1 - DIRECTIONS.index(direction)]}"
+
+
+_CARRIED = re.compile(r"((?:rfc|xep)-[0-9]+)/((?:rfc|xep)-[0-9]+/.+)")
+
+
+def over_tcp(name: str) -> str:
+    """The name of the check over TCP that this is over another transport; empty where it is none.
+
+    `rfc-7395/rfc-6120/iq-is-answered` is RFC 7395's run of `rfc-6120/iq-is-answered`.
+    """
+    carried = _CARRIED.fullmatch(name)
+    return carried[2] if carried else ""
+
+
+def carrier(name: str) -> str:
+    """The slug of the provider that carries such a check; empty over TCP."""
+    carried = _CARRIED.fullmatch(name)
+    return carried[1] if carried else ""
 
 
 def slug(provider: str) -> str:

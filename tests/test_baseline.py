@@ -250,3 +250,9 @@ def test_what_stands_between_entries_stays() -> None:
 def test_a_text_that_cannot_be_edited_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="cannot be edited"):
         KnownFile(text)
+
+
+def test_what_another_of_a_pair_is_to_blame_for_is_not_listed(recorded: Any) -> None:
+    of_another, of_nobody = result(A, FAIL, role="pair", blamed="mcabber"), result(B, FAIL, role="pair")
+    done, _ = mended(listing(), recorded(of_another, of_nobody, result(C, FAIL, role="pair", blamed="prosody")))
+    assert sorted(done.added) == [B, C]

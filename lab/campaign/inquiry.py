@@ -185,8 +185,7 @@ class Inquiry:
                 continue
             item, scene, casting = origin
             self._tell(f"shrinking {finding.rule}")
-            patience = max(0.25, min(self._cell.patience, 100 * self._cell.round_trip))
-            prober = self._prober(casting, patience, frugal=True)
+            prober = self._prober(casting, self._cell.hurried(0.25), frugal=True)
             try:
                 smaller = shrink(prober, finding, item, scene, seconds=seconds)
                 if smaller is not None and smaller.templates != finding.templates:

@@ -24,7 +24,7 @@ from lab.machine import crowd
 TRIES = 40  # casts that one suspicion may cost
 SECONDS = 4.0  # that a search may take, and on a slow server as long as so many probes take:
 PROBES = 12
-HURRY = 0.3  # seconds of patience while searching, on a machine that is not crowded
+HURRY = 0.3  # seconds of patience while searching, at least, on a machine that is not crowded
 LOG_SECONDS = 0.2  # that it may take until a log has what happened
 
 
@@ -87,9 +87,7 @@ class Prober:
         except PeerError as error:
             return Trial((Symptom("answers-others", None, "a new session", str(error)[:300], "refused"),), (), log)
         try:
-            symptoms, items, ended = self._sent(
-                cast, templates, log, min(self.patience, HURRY * crowd()) if hurry else self.patience
-            )
+            symptoms, items, ended = self._sent(cast, templates, log, self._haste() if hurry else self.patience)
         except PeerError as error:
             symptoms, items = [Symptom("answers-others", None, "a new session", str(error)[:300], "refused")], ()
             ended = True
@@ -115,6 +113,9 @@ class Prober:
         if batch.early:
             batch.fuzzer.close()
         return symptoms, items, ended
+
+    def _haste(self) -> float:
+        return min(self.patience, self.casting.cell.hurried(HURRY * crowd()))
 
     def afresh(self, templates: Sequence[Template]) -> Trial:
         """One try on a fresh cast."""

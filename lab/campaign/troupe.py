@@ -82,7 +82,7 @@ class Troupe:
                 batch = begin(cast, cast.fuzzers[0], items)
             else:
                 batch = begin_early(cast, casting.early(moment), items[0])
-            finish(cast, batch, min(casting.cell.patience, max(least, 100 * casting.cell.round_trip)))
+            finish(cast, batch, casting.cell.hurried(least))
             batches.append(batch)
             if batch.early:
                 _linger(cast, batch.fuzzer)

@@ -22,6 +22,7 @@ from lab.agents.agent import Event, Matches
 from lab.errors import PeerError
 from lab.plugin.clients import Arrivals, ClientUnderTest, ElementMatches
 from lab.plugin.judge import Missed
+from lab.verdict import DIRECTIONS
 from lab.wire.stream import Element
 
 LETTER = "each side kept to the letter of its specifications, and yet it does not work"
@@ -99,10 +100,11 @@ def nobody_is_to_blame() -> Iterator[None]:
         raise Missed(error.expected, f"{LETTER}: {error.seen}") from error
 
 
-@pytest.fixture(params=["forth", "back"])
+@pytest.fixture(params=DIRECTIONS)
 def pair(request: pytest.FixtureRequest, arrive: Arrivals) -> Pair:
     """Both clients online; the second one takes the first one's part in a second turn."""
-    first, second = (0, 1) if request.param == "forth" else (1, 0)
+    first = DIRECTIONS.index(request.param)
+    second = 1 - first
     server = arrive.server
     return Pair(side(arrive, first), side(arrive, second), server)
 

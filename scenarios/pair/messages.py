@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from lab.agents.agent import CommandFailed, CommandUnsupported
 from lab.plugin.clients import has
 from lab.plugin.judge import require, require_equal, unsupported
 from lab.plugin.pairs import Pair, blamed, nobody_is_to_blame
@@ -88,7 +91,9 @@ def test_chat_state_is_shown(pair: Pair) -> None:
     befriend(pair)
     if not advertises(pair.other, CHAT_STATES):
         unsupported(f"{pair.other.client.place.title} does not say that it knows chat states")
-    # Some clients tell nothing to those who have not told anything themselves (§5.1).
+    # Some clients tell nothing to those who have told nothing themselves (§5.1), be it by itself or in a message.
+    with suppress(CommandFailed, CommandUnsupported):
+        pair.other.client.agent.ask("send-chat-state", to=pair.one.jid, state="active")
     for teller, reader in ((pair.other, pair.one), (pair.one, pair.other)):
         text = f"hello {new_id()}"
         teller.does("send-message", to=reader.jid, body=text)

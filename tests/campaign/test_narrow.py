@@ -112,6 +112,7 @@ def test_a_search_ends_when_its_time_is_up(monkeypatch: pytest.MonkeyPatch, each
     prober = Scripted(lambda sent, _: [SYMPTOM] if len(sent) > 150 else [])
     clock = SimpleNamespace(monotonic=lambda: len(prober.tries) * each + next(now) * 1e-6)
     monkeypatch.setattr(module, "time", clock)
+    monkeypatch.setattr(module, "crowd", lambda: 1.0)
     found = narrow(prober, templates(200), SYMPTOM)
     assert found is not None
     assert found.times == 3

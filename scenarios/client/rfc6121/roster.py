@@ -43,8 +43,9 @@ def _pushed_by(played: Played, sender: str) -> str | None:
 
 @RFC.should("2.2", "4.2.1", says="A client asks for the roster before it sends initial presence.")
 def test_client_asks_for_roster_before_presence(arrive: Arrive) -> None:
-    client = arrived(arrive).client
-    seen = client.sent(lambda e: _is_get(e) or (localname(e) == "presence" and e.get("to") is None))
+    played = arrived(arrive)
+    _gets(played)  # a client that has no roster is told from one that asks for it late
+    seen = played.client.sent(lambda e: _is_get(e) or (localname(e) == "presence" and e.get("to") is None))
     require(seen and _is_get(seen[0]), "a roster get before initial presence", "; ".join(map(show, seen)))
 
 

@@ -39,6 +39,9 @@ extern unsigned int buddy_resource_getevents(void *buddy, const char *resource);
 extern list *buddy_getresources(void *buddy);
 extern int buddy_getstatus(void *buddy, const char *resource);
 extern const char *buddy_getstatusmsg(void *buddy, const char *resource);
+extern char *buddy_resource_getcaps(void *buddy, const char *resource);
+extern int caps_has_hash(const char *ver, const char *jid);
+extern void caps_foreach_feature(const char *ver, void (*does)(void *feature, void *data), void *data);
 extern void g_free(void *), g_slist_free(list *);
 
 static FILE *events;
@@ -120,11 +123,35 @@ static void buddy_line(void *buddy, void *data)
   g_slist_free(resources);
 }
 
-/* /agent roster | jid | chat | select JID | mark TOKEN */
+static void feature_line(void *feature, void *data)
+{
+  (void)data;
+  say("feature", feature, NULL);
+}
+
+/* What is known by the caps of a contact's resource: of everybody with that ver, or else of that contact alone. */
+static void features(char *jid)
+{
+  char *resource = strchr(jid, '/');
+  if (!resource)
+    return;
+  *resource++ = 0;
+  list *found = roster_find(jid, BY_JID, USER);
+  const char *ver = found ? buddy_resource_getcaps(found->data, resource) : NULL;
+  if (!ver)
+    return;
+  char own[4096];
+  snprintf(own, sizeof own, "%s/#%s", jid, ver);
+  caps_foreach_feature(caps_has_hash(ver, NULL) ? ver : own, feature_line, NULL);
+}
+
+/* /agent roster | features JID | jid | chat | select JID | mark TOKEN */
 static void command(char *argument)
 {
   if (!strcmp(argument, "roster"))
     foreach_buddy(USER | AGENT | ROOM, buddy_line, NULL);
+  else if (!strncmp(argument, "features ", 9))
+    features(argument + 9);
   else if (!strcmp(argument, "jid"))
     say("jid", lconnection ? lm_connection_get_jid(lconnection) : "", NULL);
   else if (!strcmp(argument, "chat"))

@@ -43,6 +43,7 @@ class Mcabber(Shown):
         "unsubscribe": ("unsubscribe", "jid"),
         "remove-contact": ("remove_contact", "jid"),
         "roster": ("roster", ""),
+        "features-of": ("features_of", "jid"),
         "ping": ("ping", "jid"),
         "join": ("join", "room nick"),
         "leave": ("leave_room", "room"),
@@ -125,6 +126,7 @@ class Mcabber(Shown):
         self._check(to)
         if state not in {"active", "composing", "paused"}:
             raise Unsupported(f"mcabber never tells {state!r}")
+        self._look_now()
         if not any(line["state"] in STATE for (jid, _), line in self.resources.items() if jid == bare(to)):
             raise Failed("mcabber tells its states only to somebody who told theirs")
         if self._typed_to and self._typed_to != bare(to):
@@ -190,6 +192,14 @@ class Mcabber(Shown):
         self.until(lambda: not self.looking or not self.online, "the roster")
         self.looking = True
         self.ask("agent roster", "agent mark look")
+
+    def features_of(self, jid: str) -> dict[str, Any]:
+        self._check(jid)
+        self.features = []
+        self.ask(f"agent features {jid}")
+        if not self.features:
+            raise Failed("mcabber knows nothing of its capabilities")
+        return {"features": self.features}
 
     def ping(self, jid: str) -> None:
         self._check(jid)

@@ -42,6 +42,7 @@ class Shown(TerminalAgent):
         self._read_now: list[dict[str, str]] = []
         self.buddies: dict[str, dict[str, str]] = {}
         self.resources: dict[tuple[str, str], dict[str, str]] = {}
+        self.features: list[str] = []
         self.without_receipt: dict[str, int] = {}
         self._typed_to = ""
         self.leaving = False
@@ -188,6 +189,8 @@ class Shown(TerminalAgent):
             self._marked(said["mark"])
         elif hook is None and ("buddy" in said or "of" in said):
             self._read_now.append(said)
+        elif hook is None and "feature" in said:
+            self.features.append(said["feature"])
         elif hook is None:
             self.jid = said.get("jid", self.jid)
         elif hook == "hook-post-connect":

@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 import { Client } from "./client.mjs";
 import { Failed, tell, Unsupported, words } from "./told.mjs";
 
-const PATIENCE = 20_000; // milliseconds that a command may take: the lab waits longer
+const PATIENCE = 120_000; // milliseconds that a command may take, at most: the lab gives up before
 const FAREWELL = 2_000; // milliseconds to log out in, at the end
 
 // Command -> the arguments that it needs, and those that it may have. What is not here, xmpp.js has no module for.

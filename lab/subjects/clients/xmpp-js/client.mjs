@@ -7,14 +7,16 @@ import id from "@xmpp/id";
 
 import { Failed, tell, words } from "./told.mjs";
 
+const CONTENT = "jabber:client"; // else a body in another namespace is found, too
 const TYPES = new Set(["chat", "normal", "groupchat", "headline"]);
-const TIMEOUT = 5_000; // milliseconds for each step of a login: the library's own two are few on a busy machine
+const TIMEOUT = 60_000; // milliseconds for each step of a login: SCRAM alone takes the library seconds on a busy machine
 const REFLECTED = 2_000; // milliseconds for one's own presence to come back
 
 export class Client {
   online = false;
   #environment;
   #xmpp = null;
+  #connecting = false;
   #leaving = false;
   #reason = ""; // why the connection ends: the last error
 
@@ -28,32 +30,54 @@ export class Client {
     if (this.online) throw new Failed("connected already");
     this.#reason = "";
     this.#leaving = false;
-    // One that lost its connection takes it up again, as it would by itself if it were let.
-    const again = this.#xmpp?.status === "disconnect";
+    // One that lost its connection takes it up again, as it would by itself in a moment.
+    const again = this.#xmpp !== null && this.#xmpp.status !== "offline";
     const xmpp = (this.#xmpp = again ? this.#xmpp : await this.#made());
+    xmpp.reconnect.stop(); // it is the lab that says when, until it is online
+    this.#connecting = true;
+    try {
+      const [came, lost] = [this.#comes(xmpp), this.#fails(xmpp)];
+      if (!again) await Promise.race([xmpp.start(), lost]);
+      else if (xmpp.status === "disconnect") await Promise.race([xmpp.reconnect.reconnect(), lost]);
+      await this.#becomesAvailable(xmpp, await Promise.race([came, lost]));
+    } catch (error) {
+      this.#xmpp = null;
+      xmpp.stop().catch((failure) => console.error(words(failure)));
+      throw error;
+    } finally {
+      this.#connecting = false;
+    }
+    return { jid: xmpp.jid.toString() };
+  }
+
+  // Never fulfilled; rejected where the connection is lost.
+  #fails(xmpp) {
     const lost = new Promise((_, reject) => {
       xmpp.once("disconnect", () => reject(new Failed(this.#reason || "disconnected")));
       xmpp.once("error", reject);
     });
     lost.catch(() => {});
-    const online = new Promise((resolve) => {
-      xmpp.once("online", resolve);
-      xmpp.streamManagement.once("resumed", resolve);
+    return lost;
+  }
+
+  // Whether it comes online by a stream that is resumed, once it does.
+  #comes(xmpp) {
+    return new Promise((resolve) => {
+      xmpp.once("online", () => resolve(false));
+      xmpp.streamManagement.once("resumed", () => resolve(true));
     });
-    try {
-      await Promise.race([again ? xmpp.reconnect.reconnect() : xmpp.start(), lost]);
-      await Promise.race([online, lost]);
-      const reflected = this.#reflected(xmpp);
+  }
+
+  // Behind a resumption, the server knows of its presence still.
+  async #becomesAvailable(xmpp, resumed) {
+    if (!resumed) {
+      const [reflected, lost] = [this.#reflected(xmpp), this.#fails(xmpp)];
       await xmpp.send(xml("presence"));
       await Promise.race([reflected, lost]);
-    } catch (error) {
-      this.#xmpp = null;
-      xmpp.stop().catch((failure) => console.error(words(failure)));
-      throw error;
     }
     this.online = true;
     tell("online", { jid: xmpp.jid.toString() });
-    return { jid: xmpp.jid.toString() };
+    xmpp.reconnect.start();
   }
 
   async #made() {
@@ -73,7 +97,6 @@ export class Client {
       resource: XMPP_RESOURCE || undefined,
       timeout: TIMEOUT,
     });
-    xmpp.reconnect.stop(); // that is for the lab to say
     xmpp.on("error", (error) => {
       this.#reason = words(error);
       console.error(error);
@@ -84,10 +107,19 @@ export class Client {
   }
 
   #lost(xmpp) {
-    if (this.online && xmpp === this.#xmpp && !this.#leaving) {
-      tell("offline", { reason: this.#reason || undefined });
-    }
+    const lost = this.online && xmpp === this.#xmpp && !this.#leaving;
     this.online = false;
+    if (!lost) return;
+    tell("offline", { reason: this.#reason || undefined });
+    this.#comesAgain(xmpp).catch((error) => console.error(words(error)));
+  }
+
+  // By itself.
+  async #comesAgain(xmpp) {
+    const resumed = await this.#comes(xmpp);
+    if (this.#connecting) return;
+    xmpp.reconnect.stop(); // else it is started twice
+    await this.#becomesAvailable(xmpp, resumed);
   }
 
   // The server knows of one's presence: it has sent it back (RFC 6121 §4.2.2), or has had time enough to.
@@ -148,7 +180,7 @@ export class Client {
   }
 
   async #sendPresence(type, to) {
-    await this.#xmpp.send(xml("presence", { type, to }));
+    await this.#xmpp.send(xml("presence", { type, to, id: id() }));
   }
 
   // --- what comes
@@ -156,7 +188,7 @@ export class Client {
   #show(stanza) {
     const { from = "", to, type } = stanza.attrs;
     if (stanza.is("message") && type !== "error") {
-      const body = stanza.getChildText("body");
+      const body = stanza.getChildText("body", CONTENT);
       if (body !== null) {
         const kind = type === undefined ? "normal" : type;
         tell("message", { from, to, body, id: stanza.attrs.id, type: TYPES.has(kind) ? kind : undefined });
@@ -165,7 +197,7 @@ export class Client {
       tell("subscription-request", { from });
     } else if (stanza.is("presence") && (type === undefined || type === "unavailable")) {
       if (from === this.#xmpp?.jid?.toString()) return;
-      const [show, status] = ["show", "status"].map((name) => stanza.getChildText(name) || undefined);
+      const [show, status] = ["show", "status"].map((name) => stanza.getChildText(name, CONTENT) || undefined);
       tell("presence", { from, available: type === undefined, show, status });
     }
   }

@@ -13,6 +13,9 @@ from lab.wire.namespaces import NS, ROSTER
 from lab.wire.session import Session, localname, new_id
 
 ROSTER_SHOWN: dict[str, dict[str, str]] = {}
+STATE = {"loaded": False}
+_SUBSCRIPTIONS = ("none", "to", "from", "both")
+_VERSIONS: list[str] = []  # of the rosters that it was sent
 _SEEN: dict[str, str] = {}  # who asked for a subscription -> the id of the request
 
 
@@ -22,7 +25,18 @@ def begin(session: Session) -> None:
         session.send("<presence/>")
     content = "<item jid='x@example.test'/>" if WRONG == "asks-with-item" else ""
     version = " ver=''" if WRONG == "sends-version" else ""
-    answer = fake_iq.ask(session, "get", f"<query xmlns='{ROSTER}'{version}>{content}</query>")
+    if WRONG == "remembers-version" and _VERSIONS:
+        version = f" ver='{_VERSIONS[-1]}'"
+    fake_iq.ask_and_go_on(session, "get", f"<query xmlns='{ROSTER}'{version}>{content}</query>", _take_result)
+
+
+def _take_result(answer: Any) -> None:
+    STATE["loaded"] = True
+    for query in answer.iterfind("roster:query", NS):
+        _VERSIONS.append(query.get("ver", ""))
+        for item in query:
+            if item.get("subscription") not in _SUBSCRIPTIONS:
+                item.set("subscription", "both" if WRONG == "believes-odd-subscriptions" else "none")
     if WRONG != "shows-no-roster":
         _take(answer)
 

@@ -1,0 +1,49 @@
+"""Whose list of known failures says what is expected of a result.
+
+A server's or a client's results are expected of that one alone. In a pair, whoever broke a requirement is to blame
+(`CheckResult.blamed`), and only the list of that one excuses it; where nobody is to blame, any of theirs speaks. A
+list names checks as they are where its subject stands first: where it stands second, `…/back` is what `…/forth` is
+there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lab.subjects.known import Known
+from lab.verdict import Outcome, mirrored, over_tcp
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of those who take part, by name, and what its list says of checks."""
+
+    name: str
+    failures: Mapping[str, Known]
+    second: bool = False
+    """Whether it is the second client of a pair."""
+
+    @classmethod
+    def of(cls, name: str, failures: Sequence[Known], *, second: bool = False) -> Side:
+        return cls(name, {entry.check: entry for entry in failures}, second)
+
+    def entry(self, check: str) -> Known | None:
+        return self.failures.get(mirrored(check) if self.second else check)
+
+
+def entry(sides: Sequence[Side], check: str, outcome: Outcome, blamed: str = "") -> Known | None:
+    """What the lists say of a check that came to `outcome`, for which `blamed` is to blame (empty: nobody), or None.
+
+    Over another transport, a check may fail as it is listed for over TCP.
+    """
+    found = _entry(sides, check, blamed)
+    if found is not None or not outcome.bad:
+        return found
+    below = _entry(sides, over_tcp(check), blamed)
+    return below if below and below.outcome == outcome else None
+
+
+def _entry(sides: Sequence[Side], check: str, blamed: str) -> Known | None:
+    answering = (side for side in sides if blamed in {"", side.name})
+    return next((found for side in answering if (found := side.entry(check)) is not None), None)
