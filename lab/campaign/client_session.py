@@ -45,6 +45,7 @@ SHOW_SECONDS = 1.0  # until what came before is shown, too
 EXIT_SECONDS = 0.5  # until a process whose connection broke off is seen to be gone
 CROWDED = 4.0  # times that, at most, where many programs wait for each processor
 SETTLE = 2.0  # seconds that a missing answer is waited for behind a sentinel that was answered, at most
+STARTS = 3  # that may be in vain
 ENDING = 3  # sessions that end side by side, at most
 STEP = 0.02
 MARK = "sentinel-"
@@ -304,13 +305,14 @@ class Staging:
 
     def open(self) -> ClientSession:
         """A client, online. Raises PeerError: it does not come so far; AgentFault, MachineError."""
-        awaited, self._next = self._next or self._starting.submit(self._start), None
-        session = awaited.result()
-        self._next = self._starting.submit(self._start)
-        if session.usable:
-            return session
-        self.end(session)  # it was lost while it waited
-        return self.open()
+        for _ in range(STARTS):
+            awaited, self._next = self._next or self._starting.submit(self._start), None
+            session = awaited.result()
+            self._next = self._starting.submit(self._start)
+            if session.usable:
+                return session
+            self.end(session)  # it was lost while it waited
+        raise PeerError("the client does not stay online", seen=f"{STARTS} times it went by itself")
 
     def end(self, session: ClientSession) -> None:
         """Close a session, without waiting for it."""

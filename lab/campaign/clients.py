@@ -15,6 +15,7 @@ from pathlib import Path
 
 from generators.allowed import Reaction
 from lab.accounts import Accounts, Comeback
+from lab.agents.agent import AgentFault
 from lab.campaign.batch import Item
 from lab.campaign.campaign import REFUSALS, Bounds, Listener
 from lab.campaign.client_inquiry import ClientInquiry
@@ -24,7 +25,7 @@ from lab.campaign.incoming import FORGED, RECEIVED
 from lab.campaign.maker import Maker, spends
 from lab.campaign.tally import Outcome, Tally
 from lab.cell import Cell, ClientPlace
-from lab.errors import LabError, PeerError, UsageError
+from lab.errors import PeerError, UsageError
 from schemas.robustness import Trial
 
 BATCH = 24  # stanzas sent at once: whatever a client shows of them is asked of a program that is slower than a server
@@ -153,11 +154,9 @@ class ClientCampaign:
         except PeerError as error:
             self._dismiss()
             self._refused(error)
-        except UsageError:
-            raise
-        except LabError as error:  # the agent broke its contract: what was found so far is kept
+        except AgentFault as error:
             self._dismiss()
-            self._stopped = f"{error.message}: {error.cause}"
+            self._broken(error)
         self._sending += time.monotonic() - began
         self._tell(f"sending {lane.tally.provider}")
         self._inquire()
@@ -167,6 +166,10 @@ class ClientCampaign:
         self._refusals += 1
         if self._refusals >= REFUSALS:
             self._stopped = f"the client comes online no more: {error.message}: {error.seen}"
+
+    def _broken(self, error: AgentFault) -> None:
+        """The agent broke its contract: nothing can be said of its client any more, but for what was found so far."""
+        self._stopped = f"{error.message}: {error.cause}"
 
     def _bulk(self, lane: _Lane) -> bool:
         """A batch; whether there was one to send."""
@@ -243,6 +246,8 @@ class ClientCampaign:
                 self._refusals = 0
             except PeerError as error:
                 self._refused(error)
+            except AgentFault as error:
+                self._broken(error)
 
     def _tell(self, doing: str) -> None:
         sent = sum(lane.tally.sent for lane in self._lanes)

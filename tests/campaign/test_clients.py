@@ -147,3 +147,16 @@ def test_what_the_command_finds_is_in_record_corpus_and_report_and_is_replayed(
         assert "1 fixed, of 1" in mended.out
         other = typed("replay", twice.name, "--cell", on[1], "--corpus", "kept/fake-client", "--out", "other")
         assert "it was found in a client" in other.out
+
+
+@pytest.mark.parametrize(
+    ("way", "why"),
+    [("rubbish", "the agent broke the contract: "), ("exits", "the client comes online no more: ")],
+)
+def test_a_client_that_cannot_be_fuzzed_stops_it_with_a_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, why: str
+) -> None:
+    monkeypatch.setenv("FAKE_AGENT", way)
+    outcome = campaign(tmp_path, ["XEP-0199"], Bounds(seconds=60.0), patience=2.0)
+    assert outcome.stopped.startswith(why)
+    assert (outcome.sent, outcome.findings) == (0, ())

@@ -273,8 +273,9 @@ class Shown(TerminalAgent):
             # profanity takes the mark off the line of that id, in the window of whoever sends the receipt.
             del self._awaited[fact["sent"]]
             tell("receipt", **{"from": fact["jid"]}, sent=fact["sent"])
-        elif hook == "sent-carbon":
-            self._copies.append((time.monotonic() + 2.0, fact))
+        elif hook == "sent-carbon" and fact["jid"] is not None:
+            # Without an addressee, profanity takes it for one to its own sender.
+            self._copies.append((time.monotonic() + 2.0, {**fact, "to": fact["to"] or fact["jid"]}))
         elif hook == "roster":
             self.roster_changed = True
 
