@@ -13,6 +13,7 @@ options = $(if $(SERVER),--server '$(SERVER)') $(clients) $(selection) $(if $(N)
 
 clients = $(if $(CLIENT),--client '$(CLIENT)') $(if $(CLIENTS),--clients '$(CLIENTS)')
 image = $(if $(IMAGE),--image '$(IMAGE)')
+doap = $(if $(DOAP),--doap '$(DOAP)')
 known = $(foreach k,$(KNOWN),--known '$(k)')
 cell = $(if $(CELL),--cell '$(CELL)') $(if $(SERVER),--server '$(SERVER)') $(image)
 output = $(if $(OUT),--out '$(OUT)') $(if $(V),--verbose)
@@ -33,12 +34,14 @@ help:  ## this text
 	@echo 'make lab SERVER=prosody CLIENTS=slixmpp,profanity  … two clients, with each other'
 	@echo 'make lab CELL=cell.json             check a server that you have running (docs/cell.md)'
 	@echo 'make fuzz SERVER=prosody FOR=10m    fuzz a server, row by row; what breaks it is kept in corpus/'
+	@echo 'make fuzz SERVER=prosody CLIENT=slixmpp     fuzz a client, on that server'
 	@echo 'make replay SERVER=prosody          try again what was found: fixed, still there, changed'
 	@echo 'make compare SERVERS=prosody,ejabberd       where servers answer the same stanzas differently'
 	@echo 'make matrix                         every server alone, with every client, and with pairs of clients'
 	@echo 'make matrix SERVERS=prosody,ejabberd CLIENTS=slixmpp,profanity PAIRS=slixmpp+profanity   … only these'
 	@echo 'make matrix RESUME=1                go on with the newest matrix (or RESUME=folder) where it ended'
 	@echo 'make prove SERVER=prosody           prove that the checks can fail'
+	@echo 'make prove SERVER=prosody CLIENT=slixmpp    … those of a client (or CLIENTS=A,B), on that server'
 	@echo 'make site                           a static site of all runs, in site/ (RECORDS=folders; docs/site.md)'
 	@echo 'make test                           the lab’s own tests'
 	@echo 'make bench                          measure the lab itself'
@@ -47,19 +50,20 @@ help:  ## this text
 	@echo 'Also: PROVIDER="XEP-0030" SUITE=2022 OUT=folder N=workers V=1 (verbose) MOST=damages SEED=1 STANZAS=10000 FOR=60s'
 	@echo '      FUZZ=0 (no fuzzing behind the checks; 60s: longer) FINDING=name CORPUS=folder LAB_ENGINE=local|docker'
 	@echo '      KNOWN=known.toml (further known failures) AGAINST=record (the run to compare with)'
+	@echo '      DOAP=file (what the project claims, to be set beside what holds)'
 	@echo '      of a matrix: JOBS=cells side by side, LIMIT=30m for each, SHARD=K/N (stanzalab merge joins them)'
 	@echo 'More: $(STANZALAB) --help'
 
 lab: $(VENV)/installed
-	@$(STANZALAB) run --provide-engine $(if $(CELL),--cell '$(CELL)') $(options) $(image) $(known) \
+	@$(STANZALAB) run --provide-engine $(if $(CELL),--cell '$(CELL)') $(options) $(image) $(known) $(doap) \
 		$(if $(FUZZ),--fuzz '$(FUZZ)') $(if $(SEED),--seed $(SEED)) $(if $(AGAINST),--against '$(AGAINST)') \
 		$(if $(strip $(SERVER)$(CELL)$(clients)$(ROW)$(CHECK)$(PROVIDER)),,$(quick) --workers 6)
 
 fuzz: $(VENV)/installed
-	@$(STANZALAB) fuzz --provide-engine $(cell) $(known) $(selection) $(fuzzing) $(kept)
+	@$(STANZALAB) fuzz --provide-engine $(cell) $(if $(CLIENT),--client '$(CLIENT)') $(known) $(selection) $(fuzzing) $(kept)
 
 replay: $(VENV)/installed
-	@$(STANZALAB) replay $(foreach f,$(FINDING),'$(f)') --provide-engine $(cell) $(kept) $(output)
+	@$(STANZALAB) replay $(foreach f,$(FINDING),'$(f)') --provide-engine $(cell) $(if $(CLIENT),--client '$(CLIENT)') $(kept) $(output)
 
 compare: $(VENV)/installed
 	@$(STANZALAB) compare --provide-engine $(if $(SERVERS),--servers '$(SERVERS)') $(selection) $(fuzzing)

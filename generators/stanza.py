@@ -17,11 +17,13 @@ class Scene:
 
     `addresses` has for each addressee the values of `to` to choose from ("" for none at all); an addressee without
     any is not drawn. Two scenes with as many values each make the same stanza from the same choices, but for these.
+    `account` is the bare JID of whoever receives, where that is a client; empty where it is a server.
     """
 
     own: str
     domain: str
     addresses: Mapping[Addressee, tuple[str, ...]]
+    account: str = ""
 
     @property
     def own_bare(self) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from lab.errors import LabError, UsageError
 from lab.plugin.hooks import CHECK
 from lab.verdict import Check, Role
 from schemas import suites
+from schemas.tables import nearest
 
 SCENARIOS = Path(scenarios.__file__).parent
 INI = SCENARIOS / "pytest.ini"
@@ -101,7 +101,7 @@ def known_checks(role: Role) -> dict[str, int]:
 
 def rows_of(provider: str, year: int) -> tuple[str, ...]:
     """The ids of the suite's rows that ask for a provider."""
-    return tuple(row.id for row in suites.load(year).rows if provider in {p.id for p in row.listed})
+    return tuple(row.id for row in suites.load(year).rows_of(provider))
 
 
 def select(
@@ -152,10 +152,4 @@ def _named(names: Sequence[str], chosen: list[Check]) -> list[Check]:
 def _providers_of(row_or_category: str, year: int) -> set[str]:
     suite = suites.load(year)
     category = [row for row in suite.rows if row.category == row_or_category]
-    return {p.id for row in category or [suite.row(row_or_category)] for p in row.listed}
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint with the names that come nearest."""
-    close = difflib.get_close_matches(name, list(known), n=4, cutoff=0.4)
-    return f"did you mean {', '.join(close)}?" if close else "`stanzalab checks` lists what there is"
+    return {name for row in category or [suite.row(row_or_category)] for name in row.measuring}

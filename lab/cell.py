@@ -16,7 +16,19 @@ from lab.errors import UsageError
 FORMAT = 1
 HURRIED_ROUND_TRIPS = 100  # that a server may take for a batch where we are in a hurry
 
-Transport = Literal["c2s", "c2s-direct-tls", "component", "s2s", "s2s-direct-tls", "http", "https"]
+Transport = Literal[
+    "c2s",
+    "c2s-direct-tls",
+    "component",
+    "s2s",
+    "s2s-direct-tls",
+    "http",
+    "https",
+    "websocket",
+    "websocket-plain",
+    "bosh",
+    "bosh-plain",
+]
 TRANSPORTS: tuple[Transport, ...] = (
     "c2s",
     "c2s-direct-tls",
@@ -25,7 +37,14 @@ TRANSPORTS: tuple[Transport, ...] = (
     "s2s-direct-tls",
     "http",
     "https",
+    "websocket",
+    "websocket-plain",
+    "bosh",
+    "bosh-plain",
 )
+WithinHttp = Literal["websocket", "bosh"]
+WITHIN_HTTP: tuple[WithinHttp, ...] = ("websocket", "bosh")
+"""The transports that have a path on an HTTP port: under TLS by this name, in clear as `NAME-plain`."""
 
 AccountMethod = Literal["in-band", "ad-hoc", "command", "given"]
 ACCOUNT_METHODS: tuple[AccountMethod, ...] = ("in-band", "ad-hoc", "command", "given")
@@ -33,10 +52,11 @@ ACCOUNT_METHODS: tuple[AccountMethod, ...] = ("in-band", "ad-hoc", "command", "g
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where one transport listens, as the lab reaches it."""
+    """Where one transport listens, as the lab reaches it. `path` is the URL's, for transports within HTTP."""
 
     host: str
     port: int
+    path: str = ""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from rich.text import Text
 from lab import __version__
 from lab.compare_commands import compare, replay
 from lab.display import ConsoleDisplay
+from lab.doap_commands import doap
 from lab.errors import Exit, LabError
 from lab.fuzz_commands import fuzz
 from lab.matrix_commands import matrix, merge
@@ -22,6 +23,8 @@ from lab.options import (
     Against,
     AsJson,
     Checks,
+    ClientName,
+    ClientNames,
     Engine,
     Out,
     ProvideEngine,
@@ -30,6 +33,7 @@ from lab.options import (
     Server,
     Verbose,
     Year,
+    clients_of,
     err,
     new_folder,
     newest_record,
@@ -45,6 +49,7 @@ from lab.run_commands import attach, run
 from lab.schema_commands import commands as schema_commands
 from lab.site_commands import site
 from lab.subject_commands import commands as subject_commands
+from lab.verdict import ROLES
 from lab.verdict import Role as CheckRole
 from schemas.suites import Level, Role
 
@@ -72,7 +77,7 @@ def _root(
 
 
 # In the order in which --help lists them.
-for command in (run, attach, fuzz, replay, compare, diff, baseline, matrix, merge, site):
+for command in (run, attach, fuzz, replay, compare, diff, baseline, doap, matrix, merge, site):
     app.command()(command)
 
 
@@ -196,6 +201,8 @@ def report_command(
 @app.command()
 def prove(
     server: Server = DEFAULT_SERVER,
+    client: ClientName = None,
+    clients: ClientNames = None,
     year: Year = DEFAULT_YEAR,
     row: Rows = None,
     check: Checks = None,
@@ -208,15 +215,22 @@ def prove(
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Prove that the checks can fail: damage what each passing check received, and see whether it notices."""
+    """Prove that the checks can fail: damage what each passing check received, and see whether it notices.
+
+    With --client, the checks of that client are proved: what is damaged is what the check is told that the client
+    sent and showed. With --clients, those of a pair.
+    """
     from lab import catalogue, subjects  # noqa: PLC0415
     from lab import prove as proving  # noqa: PLC0415
 
-    selected = catalogue.select(year=year, rows=row or (), names=check or (), providers=provider or ())
+    tried = clients_of(client, clients)
+    role = ROLES[len(tried)]
+    selected = catalogue.select(role=role, year=year, rows=row or (), names=check or (), providers=provider or ())
     subject = subjects.find(server)
     if provide_engine:
         provide_engine_for(subject, engine, verbose=verbose)
-    folder = out_folder or new_folder(f"prove-{subject.name}-{subject.version}", recorded=False)
+    name = "-".join(["prove", subject.name, subject.version, *(c.name for c in tried)])
+    folder = out_folder or new_folder(name, recorded=False)
     with ConsoleDisplay(err if as_json else out, verbose=verbose, quiet=as_json) as display:
         proof = proving.prove(
             subject,
@@ -226,6 +240,7 @@ def prove(
             workers=workers,
             most=most,
             display=display,
+            clients=tried,
         )
     if as_json:
         print_json(proof.as_json())

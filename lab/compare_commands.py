@@ -18,6 +18,7 @@ from lab.options import (
     AllowFuzz,
     AsJson,
     CellFile,
+    ClientName,
     Engine,
     FuzzProviders,
     FuzzRows,
@@ -27,6 +28,7 @@ from lab.options import (
     Server,
     Verbose,
     Year,
+    clients_of,
     err,
     new_folder,
     out,
@@ -90,11 +92,12 @@ def replay(
         typer.Argument(help="A finding's file, name (its beginning will do) or fingerprint; all without one."),
     ] = None,
     server: Server = DEFAULT_SERVER,
+    client: ClientName = None,
     corpus: Annotated[
         Path | None,
         typer.Option(
             "--corpus",
-            help="The folder that holds the findings, or a folder of them for each server; by default corpus/.",
+            help="The folder that holds the findings, or a folder of them for each subject; by default corpus/.",
         ),
     ] = None,
     cell: CellFile = None,
@@ -115,7 +118,9 @@ def replay(
     from lab import replay as replaying  # noqa: PLC0415
 
     subject = subject_of(server, image, cell)
+    tried = next(iter(clients_of(client, None)), None)
     name = subject.name if subject else cells.read(cell).subject.name if cell else ""
+    name = tried.name if tried else name
     findings, said = replaying.findings_of(finding or (), corpus, name)
     console = err if as_json else out
     for line in said:
@@ -129,6 +134,7 @@ def replay(
         cell_file=cell,
         engine=engine.value if engine else None,
         allowed=allow_fuzz,
+        client=tried,
     )
     with ReplayDisplay(console, verbose=verbose, quiet=as_json) as display:
         done = replaying.run(plan, display)

@@ -31,7 +31,7 @@ class Finding:
 
 def examine() -> tuple[Finding, ...]:
     """Everything that the lab stands on, the needed things first."""
-    return (_python(), _engine(), _base(), _room(), _browser(), _extra_ca())
+    return (_python(), _engine(), _docker_program(), _base(), _room(), _browser(), _extra_ca())
 
 
 def _python() -> Finding:
@@ -49,6 +49,16 @@ def _engine() -> Finding:
         works=False,
         seen=f"{state.endpoint}: {state.problem}",
         advice=advice or "install Docker or Podman and start it; without one, `make lab` runs pyjabber in a process",
+    )
+
+
+def _docker_program() -> Finding:
+    path = shutil.which("docker")
+    return Finding(
+        "docker program",
+        works=path is not None,
+        seen=path or "not found",
+        advice="" if path else "only agents of clients in containers are run by it: install Docker's client",
     )
 
 

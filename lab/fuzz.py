@@ -16,6 +16,7 @@ from lab import cell as cells
 from lab import engines
 from lab.campaign import corpus
 from lab.campaign.campaign import Bounds, Campaign, Listener
+from lab.campaign.clients import ClientCampaign
 from lab.campaign.finding import CONFIRMATIONS, Finding
 from lab.campaign.safety import refuse_strangers
 from lab.campaign.tally import Outcome, Tally
@@ -33,11 +34,12 @@ from lab.starting import (
     listed_for,
     now,
     outside_of,
+    peopled,
     running,
     seed_of,
     surveyed,
 )
-from lab.subjects import Subject
+from lab.subjects import Client, Subject
 from lab.subjects.known import KnownFinding, expectation_of_finding, not_seen
 from lab.verdict import Expectation
 from schemas import robustness, suites
@@ -70,6 +72,8 @@ class Plan:
     allowed: str | None = None
     known: tuple[Path, ...] = ()
     """Further lists of known findings, laid over the subject's own."""
+    client: Client | None = None
+    """Who is fuzzed on that server; None: the server itself."""
 
 
 @dataclass(frozen=True)
@@ -82,23 +86,23 @@ class Fuzzed:
     corpus: Path
 
 
-def rows_of(year: int, wanted: Sequence[str] = ()) -> tuple[Row, ...]:
-    """The rows that a suite asks of servers; those that `wanted` names (rows or categories), if any.
+def rows_of(year: int, wanted: Sequence[str] = (), role: Role = Role.SERVER) -> tuple[Row, ...]:
+    """The rows that a suite asks of a role; those that `wanted` names (rows or categories), if any.
 
     Raises UsageError where it names none of them.
     """
     suite = suites.load(year)
-    rows = suite.select(Role.SERVER)
+    rows = suite.select(role)
     if not wanted:
         return rows
     for name in wanted:
         if not any(name in (row.id, row.category) for row in rows):
             suite.row(name)  # says which there are
-            raise UsageError(f"{suite.name} asks nothing of servers in the row {name}")
+            raise UsageError(f"{suite.name} asks nothing of {role}s in the row {name}")
     return tuple(row for row in rows if {row.id, row.category} & set(wanted))
 
 
-def trials_of(rows: Sequence[Row], providers: Sequence[str] = ()) -> tuple[Trial, ...]:
+def trials_of(rows: Sequence[Row], providers: Sequence[str] = (), role: Role = Role.SERVER) -> tuple[Trial, ...]:
     """How the providers of some rows are tried, each once; those that `providers` names, if any.
 
     Raises UsageError: nobody knows such a provider.
@@ -107,14 +111,17 @@ def trials_of(rows: Sequence[Row], providers: Sequence[str] = ()) -> tuple[Trial
         if name not in robustness.providers():
             raise UsageError(f"no provider {name!r}", hint=nearest(name, robustness.providers()))
     listed = list(dict.fromkeys(provider.id for row in rows for provider in row.listed))
-    return tuple(robustness.trial(provider) for provider in (providers or listed))
+    trial = robustness.trial if role is Role.SERVER else robustness.trial_of_client
+    return tuple(trial(provider) for provider in (providers or listed))
 
 
-def trials_behind(year: int, rows: Sequence[str], providers: Sequence[str], tried: Set[str]) -> tuple[Trial, ...]:
+def trials_behind(
+    year: int, rows: Sequence[str], providers: Sequence[str], tried: Set[str], role: Role = Role.SERVER
+) -> tuple[Trial, ...]:
     """What a short campaign behind checks tries: the rows asked for, or those with a provider that was checked."""
     if rows or providers:
-        return trials_of(rows_of(year, rows), providers)
-    return trials_of([row for row in rows_of(year) if tried & {provider.id for provider in row.listed}])
+        return trials_of(rows_of(year, rows, role), providers, role)
+    return trials_of([row for row in rows_of(year, role=role) if tried & row.measuring], role=role)
 
 
 def fuzz(plan: Plan, display: Display) -> Fuzzed:
@@ -128,20 +135,24 @@ def fuzz(plan: Plan, display: Display) -> Fuzzed:
             cause="; ".join(f"{trial.provider}: {trial.none}" for trial in plan.trials),
             hint="`stanzalab suite` lists the rows, and who provides them",
         )
-    known = listed_for(plan.subject, plan.cell_file, plan.known).findings
+    known = listed_for(plan.client or plan.subject, plan.cell_file, plan.known).findings
     started = time.monotonic()
     plan.out.mkdir(parents=True, exist_ok=True)
     record = plan.out / RECORD
     if plan.cell_file is not None:
         refuse_strangers(cells.read(plan.cell_file), plan.allowed)
-    with running(plan.subject, plan.cell_file, plan.engine, plan.out, display, restarts=FUZZ_RESTARTS) as begun:
+    clients = (plan.client,) if plan.client else ()
+    with (
+        running(plan.subject, plan.cell_file, plan.engine, plan.out, display, restarts=FUZZ_RESTARTS) as alone,
+        peopled(alone, clients, plan.out, display) as begun,
+    ):
         cell = surveyed(begun, display)
         cells.write(cell, plan.out / "cell.json")
         seed = seed_of(plan.seed)
         header = header_of(
-            cell, (plan.subject,), year=plan.year, seed=seed, replay=plan.replay, selected=(), rows=plan.rows
+            cell, (plan.subject, *clients), year=plan.year, seed=seed, replay=plan.replay, selected=(), rows=plan.rows
         )
-        folder = corpus.folder_of(cell.subject.name, plan.corpus)
+        folder = corpus.folder_of((cell.clients[0].subject if clients else cell.subject).name, plan.corpus)
         with Writer(record, header) as writer:
             try:
                 outcome, exit_code = campaign(
@@ -157,6 +168,7 @@ def fuzz(plan: Plan, display: Display) -> Fuzzed:
                     replay=plan.replay,
                     writer=writer,
                     listener=display,
+                    client=plan.client,
                 )
             finally:
                 display.done()
@@ -180,13 +192,20 @@ def campaign(
     replay: str,
     writer: Writer,
     listener: Listener,
+    client: Client | None = None,
 ) -> tuple[Outcome, int]:
-    """A campaign on a cell that stands, written into a run record. Answers its outcome, and the exit code."""
+    """A campaign on a cell that stands, over the server or its client, written into a run record.
+
+    Answers its outcome, and the exit code.
+    """
     exits_in = None if cell.process.kind == "attached" else run_dir
-    with outside_of(begun, subject, run_dir) as outside:
-        made = Campaign(cell, trials, outside, seed, bounds, listener, exits_in, folder)
-        outcome = made.run()
-    founds = [_found(finding, known, folder, subject) for finding in outcome.findings]
+    if client is not None:
+        outcome = ClientCampaign(cell, cell.clients[0], trials, seed, bounds, listener, exits_in, folder).run()
+    else:
+        with outside_of(begun, subject, run_dir) as outside:
+            outcome = Campaign(cell, trials, outside, seed, bounds, listener, exits_in, folder).run()
+    on = _options(cell, subject, client)
+    founds = [_found(finding, known, folder, on) for finding in outcome.findings]
     for found in founds:
         writer.finding(found)
     for tally in outcome.tallies:
@@ -203,12 +222,21 @@ def _exit_code(outcome: Outcome, founds: Sequence[Found]) -> int:
     return Exit.UNEXPECTED if unexpected or outcome.memory or outcome.exits else Exit.OK
 
 
-def _found(finding: Finding, listed: Sequence[KnownFinding], folder: Path | None, subject: Subject | None) -> Found:
+def _options(cell: Cell, subject: Subject | None, client: Client | None) -> str:
+    """Who is tried on what, as commands take it."""
+    server = f"{subject.name}:{subject.version}" if subject else cell.subject.name
+    words = ["--server", server]
+    if subject and subject.image:
+        words += ["--image", subject.image]
+    if client is not None:
+        words += ["--client", f"{client.name}:{client.version}"]
+    return shlex.join(words)
+
+
+def _found(finding: Finding, listed: Sequence[KnownFinding], folder: Path | None, on: str) -> Found:
     last = finding.templates[-1]
     expectation, reason = expectation_of_finding(finding.fingerprint, listed, flaky=finding.flaky)
-    server = f"{subject.name}:{subject.version}" if subject else finding.subject
-    image = f" --image {shlex.quote(subject.image)}" if subject and subject.image else ""
-    where = f"{image} --corpus {shlex.quote(str(folder))}" if folder else image
+    where = f" --corpus {shlex.quote(str(folder))}" if folder else ""
     return Found(
         fingerprint=finding.fingerprint,
         name=finding.name,
@@ -222,7 +250,7 @@ def _found(finding: Finding, listed: Sequence[KnownFinding], folder: Path | None
         confirmed=finding.confirmed,
         tries=CONFIRMATIONS,
         expectation=expectation,
-        replay=f"stanzalab replay {finding.name} --server {server}{where}",
+        replay=f"stanzalab replay {finding.name} {on}{where}",
         operator=last.operator,
         place=last.place,
         was=last.was,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,7 @@ from lab.options import (
     AllowFuzz,
     AsJson,
     CellFile,
+    ClientName,
     Corpus,
     Engine,
     FuzzProviders,
@@ -26,6 +27,7 @@ from lab.options import (
     Server,
     Verbose,
     Year,
+    clients_of,
     err,
     new_folder,
     out,
@@ -36,10 +38,15 @@ from lab.options import (
     subject_of,
     table,
 )
+from schemas.suites import Role
+
+if TYPE_CHECKING:
+    from lab.subjects import Subject
 
 
 def fuzz(
     server: Server = DEFAULT_SERVER,
+    client: ClientName = None,
     year: Year = DEFAULT_YEAR,
     row: FuzzRows = None,
     provider: FuzzProviders = None,
@@ -75,6 +82,10 @@ def fuzz(
     where it must be, the server alive. What breaks one is narrowed down to the stanza, confirmed three times on fresh
     sessions, made small, and kept in the corpus, for `stanzalab replay`. Ctrl-C keeps what was found.
 
+    With --client, the client is fuzzed on that server: by somebody else through the server, where it passes that on,
+    and by what stands between them where it does not. It must live, answer, keep its session, and believe nobody who
+    speaks for others.
+
     The exit code is 1 where a finding is on no list (known.toml), or where the server exited or took too much memory.
     """
     if list_operators:
@@ -84,7 +95,9 @@ def fuzz(
     from lab.campaign.campaign import Bounds  # noqa: PLC0415
     from lab.campaign.corpus import FOLDER  # noqa: PLC0415
 
-    trials = fuzzing.trials_of(fuzzing.rows_of(year, row or ()), provider or ())
+    tried = next(iter(clients_of(client, None)), None)
+    role = Role.CLIENT if tried else Role.SERVER
+    trials = fuzzing.trials_of(fuzzing.rows_of(year, row or (), role), provider or (), role)
     subject = subject_of(server, image, cell)
     if provide_engine:
         provide_engine_for(subject, engine, verbose=verbose)
@@ -94,14 +107,15 @@ def fuzz(
         rows=tuple(row or ()),
         year=year,
         bounds=Bounds(seconds=seconds(for_, "--for"), stanzas=stanzas, shrink=seconds(shrink, "--shrink")),
-        out=out_folder or new_folder(f"fuzz-{subject.name}-{subject.version}" if subject else "fuzz-attached"),
-        replay=_again(server, image, year, row or (), provider or (), str(cell or "")),
+        out=out_folder or new_folder("-".join(["fuzz", *_named(subject), *([tried.name] if tried else [])])),
+        replay=_again(server, image, client, year, row or (), provider or (), str(cell or "")),
         corpus=corpus or FOLDER,
         cell_file=cell,
         engine=engine.value if engine else None,
         seed=seed,
         allowed=allow_fuzz,
         known=tuple(known or ()),
+        client=tried,
     )
     with CampaignDisplay(err if as_json else out, verbose=verbose, quiet=as_json) as display:
         done = fuzzing.fuzz(plan, display)
@@ -110,13 +124,25 @@ def fuzz(
     raise typer.Exit(done.exit_code)
 
 
+def _named(subject: Subject | None) -> tuple[str, ...]:
+    return (subject.name, subject.version) if subject else ("attached",)
+
+
 def _again(
-    server: str, image: str | None, year: int, rows: Sequence[str], providers: Sequence[str], cell: str
+    server: str,
+    image: str | None,
+    client: str | None,
+    year: int,
+    rows: Sequence[str],
+    providers: Sequence[str],
+    cell: str,
 ) -> str:
     """The command that does this again, but for its seed."""
     words = ["stanzalab", "fuzz", *(["--cell", cell] if cell else ["--server", server])]
     if image:
         words += ["--image", image]
+    if client:
+        words += ["--client", client]
     if year != DEFAULT_YEAR:
         words += ["--suite", str(year)]
     for row in rows:

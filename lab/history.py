@@ -16,6 +16,7 @@ from typing import Any
 from lab import record as records
 from lab.errors import Exit, UsageError
 from lab.record import Record
+from lab.verdict import Role
 
 TAIL = 65_536  # bytes at a record's end that hold its footer: counts and a few facts
 
@@ -53,21 +54,46 @@ def last_good(record: Record, runs: Path) -> Record | None:
     return None
 
 
-def _good(runs: Path) -> Iterator[_Kept]:
-    """The good records in the folders of a runs folder; `latest` is one of them under another name."""
+def newest(runs: Path, role: Role, name: str) -> Path:
+    """The newest record of checks of a subject (`prosody`, `prosody:0.12`), among whomever. Raises UsageError."""
+    wanted, _, version = name.partition(":")
+    found = [
+        (str(header["started"]), path)
+        for path, header, _ in _kept(runs)
+        if (header["role"], header["subject"]["name"]) == (role, wanted)
+        and version in {"", header["subject"].get("version")}
+        and header["selected"]
+    ]
+    if not found:
+        hint = f"`stanzalab run --{role} {name}` makes one, or name a record"
+        raise UsageError(f"there is no run of the {role} {name} in {runs}", hint=hint)
+    return max(found)[1]
+
+
+def _kept(runs: Path) -> Iterator[tuple[Path, dict[str, Any], dict[str, Any]]]:
+    """The records in the folders of a runs folder with first and last line; `latest` is one under another name."""
     for path in runs.glob("*/run.ndjson"):
-        if path.parent.is_symlink():
-            continue
-        ends = _ends(path)
-        if ends is None:
-            continue
-        header, footer = ends
+        ends = None if path.parent.is_symlink() else _ends(path)
+        if ends is not None and _is_header(ends[0]):
+            yield path, *ends
+
+
+def _is_header(event: Mapping[str, Any]) -> bool:
+    """Whether it has what is asked of a header here; `stanzalab report` says what is wrong with others."""
+    subject, selected = event.get("subject"), event.get("selected")
+    named = isinstance(subject, dict) and "name" in subject and isinstance(selected, list)
+    return named and event.get("event") == "header" and "role" in event and "started" in event
+
+
+def _good(runs: Path) -> Iterator[_Kept]:
+    """Those that finished, and had all as expected."""
+    for path, header, footer in _kept(runs):
         if footer.get("event") != "footer" or footer.get("exit") != Exit.OK:
             continue
         try:
             yield _Kept(path, _who(header), str(header["started"]), frozenset(header["selected"]))
         except (KeyError, TypeError, AttributeError):
-            continue  # no record of ours: `stanzalab report` says what is wrong with it
+            continue
 
 
 def _who(header: Mapping[str, Any]) -> tuple[str, ...]:

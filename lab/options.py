@@ -116,6 +116,10 @@ KnownFiles = Annotated[
     list[Path] | None,
     typer.Option("--known", metavar="FILE", help="A further known.toml, laid over the subject's own (repeatable)."),
 ]
+DoapFile = Annotated[
+    Path | None,
+    typer.Option("--doap", metavar="FILE", help="The project's DOAP file: what it claims is set beside what holds."),
+]
 Image = Annotated[
     str | None,
     typer.Option("--image", metavar="IMAGE", help="Run this container image, set up as the subject's own is."),

@@ -1,7 +1,9 @@
 """`make prove`: does every passing check notice when what it received is damaged? (DESIGN, rule 5)
 
-Starts the subject once, runs the damages in pytest workers (`lab.plugin.proving`), and the checks that no damage
-to stanzas can turn red against a fake that misbehaves in the one way that they name (`lab.fakes`).
+Starts the subject once (a server, and the clients that are tried on it), runs the damages in pytest workers
+(`lab.plugin.proving`), and the checks that no damage to stanzas can turn red against a fake that misbehaves in the
+one way that they name (`lab.fakes`). Checks on clients name none: what a fake client turns red stands in
+tests/scenarios.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ from lab.errors import Exit, UsageError
 from lab.fakes import MISBEHAVIOURS, FakeServer
 from lab.plugin.proving import Attempt, proof_of
 from lab.run import Display
-from lab.subjects import Subject
+from lab.starting import peopled
+from lab.subjects import Client, Subject
 from lab.survey import survey
 from lab.verdict import Check, Outcome
 
@@ -48,9 +51,14 @@ class CheckProof:
         return sum(a.noticed for a in self.attempts)
 
     @property
+    def by_rule(self) -> int:
+        """How many of them a standing rule alone noticed, which is told whatever the check is."""
+        return sum(a.by_rule for a in self.attempts)
+
+    @property
     def defect(self) -> bool:
-        """It passes, and nothing turns it red."""
-        return self.outcome is Outcome.PASS and self.noticed == 0
+        """It passes, and nothing turns it red by what it looks at itself, though everything was tried."""
+        return self.outcome is Outcome.PASS and self.noticed == self.by_rule and not self.cut
 
     @property
     def errors(self) -> tuple[Attempt, ...]:
@@ -79,7 +87,13 @@ class Proof:
             "exit": self.exit_code,
             "providers": {name: {"noticed": n, "damages": d} for name, n, d, _ in self._shares()},
             "checks": [
-                {**asdict(p), "noticed": p.noticed, "damages": len(p.attempts), "defect": p.defect}
+                {
+                    **asdict(p),
+                    "noticed": p.noticed,
+                    "by_rule": p.by_rule,
+                    "damages": len(p.attempts),
+                    "defect": p.defect,
+                }
                 for p in self.proofs
             ],
             "missing": list(self.missing),
@@ -111,6 +125,8 @@ class Proof:
         for provider, noticed, damages, count in self._shares():
             share = noticed / damages if damages else 0
             yield Text(f"{provider}: {count} passing checks, {noticed} of {damages} damages noticed ({share:.0%})")
+        if by_rule := sum(p.by_rule for p in self.proofs):
+            yield Text(f"{by_rule} of the noticed ones broke a standing rule alone, not the check's own", "dim")
         others = [p for p in self.proofs if p.outcome is not Outcome.PASS]
         if others:
             names = ", ".join(f"{p.check} ({p.outcome})" for p in others)
@@ -118,6 +134,8 @@ class Proof:
         for proof in self.proofs:
             for attempt in proof.errors:
                 yield Text(f"the lab stumbled: {proof.check}, {attempt.damage} of {attempt.what}", "bold red")
+            if proof.cut and proof.noticed == proof.by_rule:
+                yield Text(f"{proof.check} noticed nothing, but time was up before everything was tried", "yellow")
             if proof.defect:
                 yield Text(f"nothing turns {proof.check} red: a defect of the check", "bold red")
         for problem in self.problems:
@@ -154,10 +172,11 @@ def prove(
     workers: int,
     most: int,
     display: Display,
+    clients: Sequence[Client] = (),
 ) -> Proof:
     """Damage what each passing check receives, one thing at a time, at most `most` things to each.
 
-    Raises UsageError, MachineError.
+    `clients` are who is tried on the server; none where the server itself is. Raises UsageError, MachineError.
     """
     unknown = sorted({c.proved_by for c in checks if c.proved_by} - set(MISBEHAVIOURS))
     if unknown:
@@ -167,7 +186,10 @@ def prove(
     by_fake = [c for c in checks if c.proved_by]
     display.checking(len(checks))
     if by_damage:
-        with started(subject, engine, run_dir=out, progress=display) as running:
+        with (
+            started(subject, engine, run_dir=out, progress=display) as server,
+            peopled(server, clients, out, display) as running,
+        ):
             seen = survey(running.cell)
             cell_file = out / "cell.json"
             cells.write(running.cell.measured(seen.round_trip, PATIENCE, seen.advertised), cell_file)
@@ -178,7 +200,9 @@ def prove(
     display.done()
     ended = {p.check for p in collector.proofs}
     missing = tuple(c.name for c in checks if c.name not in ended)
-    proof = Proof(f"{subject.name}:{subject.version}", tuple(collector.proofs), missing, tuple(collector.problems))
+    tried = " and ".join(f"{client.name}:{client.version}" for client in clients)
+    named = f"{tried} on " * bool(tried) + f"{subject.name}:{subject.version}"
+    proof = Proof(named, tuple(collector.proofs), missing, tuple(collector.problems))
     (out / PROOF).write_text(json.dumps(proof.as_json(), indent=2) + "\n", encoding="utf-8")
     return proof
 

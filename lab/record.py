@@ -22,6 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from lab.doap import Implemented
 from lab.errors import MachineError, UsageError
 from lab.robustness import CampaignFacts, Found, Robustness
 from lab.verdict import Check, Expectation, Keyword, Outcome, Requirement, Role
@@ -150,6 +151,8 @@ class Header:
     """Provider -> what claims it; an empty list where it could be claimed and is not; absent where nothing can."""
     round_trip: float = 0.0
     patience: float = 0.0
+    doap: dict[str, Implemented] = field(default_factory=dict)
+    """Provider -> what the project's DOAP file says of it; empty where none was given."""
     peers: tuple[dict[str, str], ...] = ()
     """Who else is in the cell, each as `subject` and with its `role`: of a client the server, of a pair the second
     client and then the server."""
@@ -355,4 +358,5 @@ def _header(event: dict[str, Any]) -> Header:
     event["selected"] = tuple(event["selected"])
     event["rows"] = tuple(event.get("rows", ()))
     event["peers"] = tuple(event.get("peers", ()))
+    event["doap"] = {provider: Implemented(**said) for provider, said in event.get("doap", {}).items()}
     return Header(**event)

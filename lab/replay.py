@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,15 +16,17 @@ from lab import cell as cells
 from lab import engines
 from lab.accounts import Accounts, Comeback
 from lab.campaign import corpus
+from lab.campaign.client_inquiry import ClientProber
+from lab.campaign.client_session import Staging, patience_of_clients
 from lab.campaign.finding import Finding
 from lab.campaign.narrow import Prober
-from lab.campaign.replay import Listener, Outcome, Replay, casting_of, obstacle, replay
+from lab.campaign.replay import Listener, Outcome, Replay, casting_of, obstacle, obstacle_to_client, replay
 from lab.campaign.safety import refuse_strangers
 from lab.cell import Cell
 from lab.engines import Running
 from lab.errors import Exit, MachineError, UsageError
-from lab.starting import FUZZ_RESTARTS, INTERRUPTED, outside_of, running, surveyed
-from lab.subjects import Subject
+from lab.starting import FUZZ_RESTARTS, INTERRUPTED, outside_of, peopled, running, surveyed
+from lab.subjects import Client, Subject
 
 FILE = "replay.json"
 
@@ -44,6 +47,8 @@ class Plan:
     cell_file: Path | None = None
     engine: str | None = None
     allowed: str | None = None
+    client: Client | None = None
+    """Whom they are sent to, on that server; None: to the server itself."""
 
 
 @dataclass(frozen=True)
@@ -118,14 +123,19 @@ def run(plan: Plan, display: Display) -> Done:
     if plan.cell_file is not None:
         refuse_strangers(cells.read(plan.cell_file), plan.allowed)
     restarts = FUZZ_RESTARTS + 3 * sum(finding.rule == "lives" for finding in plan.findings)
-    with running(plan.subject, plan.cell_file, plan.engine, plan.out, display, restarts=restarts) as begun:
+    clients = (plan.client,) if plan.client else ()
+    with (
+        running(plan.subject, plan.cell_file, plan.engine, plan.out, display, restarts=restarts) as alone,
+        peopled(alone, clients, plan.out, display) as begun,
+    ):
         cell = surveyed(begun, display)
         cells.write(cell, plan.out / "cell.json")
         try:
             made = _replay(plan, begun, cell, display)
         finally:
             display.done()
-    done = Done(_exit_code(made), made, cell.subject, plan.out / FILE)
+    subject = cell.clients[0].subject if clients else cell.subject
+    done = Done(_exit_code(made), made, subject, plan.out / FILE)
     try:
         done.file.write_text(json.dumps(done.as_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     except OSError as error:
@@ -138,17 +148,25 @@ def _replay(plan: Plan, begun: Running, cell: Cell, display: Display) -> Replay:
     crashes = bool(plan.subject and plan.subject.crashes and begun.log_file)
     comeback = Comeback(watched)
     accounts = Accounts(cell, comeback)
-    with outside_of(begun, plan.subject, plan.out) as outside:
+    with ExitStack() as stack:
+        stack.callback(accounts.close)
+        outside = stack.enter_context(outside_of(begun, plan.subject, plan.out))
 
         def prepare(finding: Finding) -> Prober | str:
             if why := obstacle(finding, cell, exits=watched is not None, crashes=crashes):
                 return why
             return Prober(casting_of(finding, cell, accounts, comeback), cell.patience, outside)
 
-        try:
-            return replay(plan.findings, prepare, display, lambda: outside.gone)
-        finally:
-            accounts.close()
+        def prepare_client(finding: Finding) -> Prober | str:
+            return obstacle_to_client(finding) or prober
+
+        if plan.client is not None:
+            staging = Staging(cell, cell.clients[0], accounts, comeback)
+            stack.callback(staging.close)
+            prober = ClientProber(staging, patience_of_clients())
+            stack.callback(prober.close)
+        preparing = prepare if plan.client is None else prepare_client
+        return replay(plan.findings, preparing, display, lambda: outside.gone)
 
 
 def _exit_code(made: Replay) -> int:

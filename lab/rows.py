@@ -86,11 +86,11 @@ def judge_row(row: Row, role: Role, outcomes: Mapping[str, Iterable[Outcome]], k
     """
     providers = []
     for provider in row.listed:
-        seen = list(outcomes.get(provider.id, ()))
+        parts = row.measured[provider.id]
+        seen = [outcome for part in parts for outcome in outcomes.get(part, ())]
         counts = {o: seen.count(o) for o in Outcome if o in seen}
-        providers.append(
-            ProviderResult(provider.id, provider_outcome(seen), counts, max(known.get(provider.id, 0), len(seen)))
-        )
+        exist = sum(known.get(part, 0) for part in parts)
+        providers.append(ProviderResult(provider.id, provider_outcome(seen), counts, max(exist, len(seen))))
     return RowResult(
         row=row,
         role=role,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from lab.campaign.campaign import Bounds
 from lab.campaign.campaign import Listener as CampaignListener
 from lab.campaign.safety import strangers
 from lab.cell import Cell
+from lab.doap import Implemented
 from lab.engines import Progress, Running
 from lab.errors import Exit as ExitCode
 from lab.errors import LabError, MachineError
@@ -70,10 +71,12 @@ class Plan:
     rows: tuple[str, ...] = ()
     """The rows and categories that were asked for by name: they are reported even where they have no check."""
     trials: tuple[Trial, ...] = ()
-    """What a short campaign behind the checks is to try; none of it where there are none."""
+    """What a short campaign behind the checks is to try, on the server or on its one client; nothing where empty."""
     fuzz_seconds: float = 0.0
     known: tuple[Path, ...] = ()
     """Further lists of known failures, laid over the subject's own."""
+    doap: Mapping[str, Implemented] = field(default_factory=dict)
+    """What the DOAP file of who is tried says, if one was given."""
     clients: tuple[Client, ...] = ()
     """Who is tried on that server: one client, or the two of a pair; none where the server itself is."""
 
@@ -152,16 +155,18 @@ def _fuzzed(
         run_dir=plan.out,
         folder=plan.out / "corpus",
         known=known,
-        replay=_fuzz_again(plan.subject) if plan.subject else "",
+        replay=_fuzz_again(plan.subject, plan.clients) if plan.subject else "",
         writer=writer,
         listener=display,
+        client=plan.clients[0] if plan.clients else None,
     )
     return INTERRUPTED if outcome.interrupted else exit_code
 
 
-def _fuzz_again(subject: Subject) -> str:
+def _fuzz_again(subject: Subject, clients: Sequence[Client]) -> str:
     image = f" --image {subject.image}" if subject.image else ""
-    return f"stanzalab fuzz --server {subject.name}:{subject.version}{image}"
+    client = f" --client {clients[0].name}:{clients[0].version}" if clients else ""
+    return f"stanzalab fuzz --server {subject.name}:{subject.version}{image}{client}"
 
 
 def _header(plan: Plan, cell: Cell) -> Header:
@@ -173,6 +178,7 @@ def _header(plan: Plan, cell: Cell) -> Header:
         replay=plan.replay,
         selected=tuple(check.name for check in plan.checks),
         rows=plan.rows,
+        doap=plan.doap,
     )
 
 

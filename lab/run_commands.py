@@ -18,6 +18,7 @@ from lab.options import (
     Checks,
     ClientName,
     ClientNames,
+    DoapFile,
     Engine,
     Image,
     KnownFiles,
@@ -40,6 +41,7 @@ from lab.options import (
     table,
 )
 from lab.verdict import ROLES
+from schemas.suites import Role
 
 if TYPE_CHECKING:
     from lab.cell import Cell
@@ -71,24 +73,26 @@ def run(
     image: Image = None,
     known: KnownFiles = None,
     against: Against = None,
+    doap: DoapFile = None,
     out_folder: Out = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
     """Start a server, run the checks, fuzz it for a while, report: rows first, then each failure with its evidence.
 
-    With --client, the client is tried, on that server; with --clients, two clients with each other. Checks that are
-    asked for by name are run alone, without fuzzing.
+    With --client, the client is tried (and fuzzed), on that server; with --clients, two clients with each other.
+    Checks that are asked for by name are run alone, without fuzzing.
     """
     from lab import catalogue  # noqa: PLC0415 - `stanzalab --help` answers at once
     from lab import fuzz as fuzzing  # noqa: PLC0415
     from lab import run as lab_run  # noqa: PLC0415
+    from lab.doap import read as claims_in  # noqa: PLC0415
 
     readable(against)
     tried_clients = clients_of(client, clients)
     role = ROLES[len(tried_clients)]
     selected = catalogue.select(role=role, year=year, rows=row or (), names=check or (), providers=provider or ())
-    fuzz_seconds = 0.0 if check or tried_clients else seconds(fuzz_for, "--fuzz")
+    fuzz_seconds = 0.0 if check or len(tried_clients) > 1 else seconds(fuzz_for, "--fuzz")
     tried = {c.requirement.provider for c in selected}
     subject = subject_of(server, image, cell)
     if provide_engine:
@@ -106,10 +110,11 @@ def run(
         workers=workers,
         seed=seed,
         rows=tuple(row or ()),
-        trials=fuzzing.trials_behind(year, row or (), provider or (), tried) if fuzz_seconds else (),
+        trials=fuzzing.trials_behind(year, row or (), provider or (), tried, Role(role)) if fuzz_seconds else (),
         fuzz_seconds=fuzz_seconds,
         known=tuple(known or ()),
         clients=tried_clients,
+        doap=claims_in(doap) if doap else {},
     )
     with ConsoleDisplay(err if as_json else out, verbose=verbose, quiet=as_json) as display:
         done = lab_run.run(plan, display)
@@ -134,6 +139,7 @@ def attach(
     fuzz_for: FuzzFor = "10s",
     known: KnownFiles = None,
     against: Against = None,
+    doap: DoapFile = None,
     out_folder: Out = None,
     look: Annotated[bool, typer.Option("--look", help="Only say what can be reached; run nothing.")] = False,
     as_json: AsJson = False,
@@ -162,6 +168,7 @@ def attach(
         fuzz_for=fuzz_for,
         known=known,
         against=against,
+        doap=doap,
         out_folder=out_folder,
         as_json=as_json,
         verbose=verbose,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from lab import cell as cells
 from lab.campaign.outside import Outside
 from lab.cell import Cell
 from lab.cell import Subject as CellSubject
+from lab.doap import Implemented
 from lab.engines import Progress, Running, attach, started
 from lab.errors import MachineError
 from lab.record import Exit, Header, LogLine, Writer
@@ -105,6 +106,7 @@ def header_of(
     replay: str,
     selected: tuple[str, ...],
     rows: tuple[str, ...],
+    doap: Mapping[str, Implemented] | None = None,
 ) -> Header:
     """The header of a run's record: what is run on what.
 
@@ -135,6 +137,7 @@ def header_of(
         known_checks=catalogue.known_checks(role),
         provides=dict(first.provides) if first else cell.provides,
         advertised={} if clients else cell.advertised,
+        doap=dict(doap or {}),
         round_trip=cell.round_trip,
         patience=cell.patience,
         peers=tuple({**other, "role": role_} for other, role_ in zip(others, roles, strict=False)),

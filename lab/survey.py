@@ -12,13 +12,15 @@ from dataclasses import dataclass
 
 from lab.accounts import Accounts
 from lab.cell import Cell
-from lab.errors import PeerError
+from lab.errors import MachineError, PeerError
 from lab.machine import crowd
 from lab.wire import negotiation
+from lab.wire.framing import root_of
 from lab.wire.namespaces import DISCO_INFO, NS
 from lab.wire.negotiation import Stage
 from lab.wire.session import Session
 from lab.wire.stream import Element
+from lab.wire.within_http import request
 from schemas.advertised import advertised
 
 ROUND_TRIPS = 30
@@ -59,12 +61,25 @@ def survey(cell: Cell) -> Survey:
         claims += _disco("server", session.iq("get", f"<query xmlns='{DISCO_INFO}'/>", to=cell.domain))
         claims += _disco("account", session.iq("get", f"<query xmlns='{DISCO_INFO}'/>", to=session.bare_jid))
         session.close()
+        claims += _host_meta(cell)
     except PeerError as error:
         problem = str(error)
     finally:
         accounts.close()
     patience = min(max(LEAST_PATIENCE * crowd(), PATIENCE_FACTOR * round_trip), MOST_PATIENCE)
     return Survey(round_trip, patience, advertised(claims), problem)
+
+
+def _host_meta(cell: Cell) -> list[str]:
+    """The link relations of host-meta; none where there is no host-meta, or no HTTPS port."""
+    if cell.endpoint("https") is None:
+        return []
+    try:
+        response = request(cell, "https", "GET", "/.well-known/host-meta")
+        links = root_of(response.body).iterfind("xrd:Link", NS) if response.status == 200 else ()
+        return [f"host-meta {link.get('rel')}" for link in links]
+    except (PeerError, MachineError):
+        return []
 
 
 def _round_trip(session: Session) -> float:

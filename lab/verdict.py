@@ -6,6 +6,7 @@ failures makes of it. Rows are computed from outcomes alone (`lab.rows`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -112,6 +113,24 @@ def mirrored(check: str) -> str:
     if direction not in DIRECTIONS:
         return check
     return f"{stem}/{DIRECTIONS[1 - DIRECTIONS.index(direction)]}"
+
+
+_CARRIED = re.compile(r"((?:rfc|xep)-[0-9]+)/((?:rfc|xep)-[0-9]+/.+)")
+
+
+def over_tcp(name: str) -> str:
+    """The name of the check over TCP that this is over another transport; empty where it is none.
+
+    `rfc-7395/rfc-6120/iq-is-answered` is RFC 7395's run of `rfc-6120/iq-is-answered`.
+    """
+    carried = _CARRIED.fullmatch(name)
+    return carried[2] if carried else ""
+
+
+def carrier(name: str) -> str:
+    """The slug of the provider that carries such a check; empty over TCP."""
+    carried = _CARRIED.fullmatch(name)
+    return carried[1] if carried else ""
 
 
 def slug(provider: str) -> str:

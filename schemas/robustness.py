@@ -18,7 +18,7 @@ SENT = {Carrier.IQ, Carrier.MESSAGE, Carrier.PRESENCE, Carrier.STREAM}
 
 @dataclass(frozen=True)
 class Trial:
-    """How a provider is tried. `uses` are what a client may send; empty with the reason in `none`."""
+    """How a provider is tried. `uses` are what is sent; empty with the reason in `none`."""
 
     provider: str
     uses: tuple[tuple[Payload, Use], ...]
@@ -50,6 +50,31 @@ def trial(provider: str) -> Trial:
         if (narrowed := _narrowed(use, entry.to)) is not None
     )
     return Trial(provider, uses, entry.over, "" if uses else "No element of it is sent by a client.")
+
+
+def trial_of_client(provider: str) -> Trial:
+    """How that provider is tried on a client: by what others send to it, and its server by itself.
+
+    Raises UsageError where the file is broken.
+    """
+    entry = _entries().get(provider, _Entry((provider,), (), "c2s", ""))
+    if entry.none:
+        return Trial(provider, (), "c2s", entry.none)
+    uses = tuple(
+        (payload, received)
+        for name in entry.payloads or (provider,)
+        for payload in payloads.of_provider(name)
+        for use in payload.uses
+        if (received := _received(use)) is not None
+    )
+    return Trial(provider, uses, "c2s", "" if uses else "No element of it is sent to a client by itself.")
+
+
+def _received(use: Use) -> Use | None:
+    """The use, as it reaches a client; None where it does not."""
+    if use.stanza is Carrier.STREAM:
+        return use if Party.SERVER in use.sender else None
+    return _narrowed(use, (Addressee.CONTACT,)) if use.stanza in SENT else None
 
 
 def providers() -> frozenset[str]:

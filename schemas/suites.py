@@ -87,6 +87,25 @@ class Row:
         """The providers that the row asks for."""
         return tuple(p for p in self.providers if p.role is Listing.LISTED)
 
+    @property
+    def measured(self) -> dict[str, tuple[str, ...]]:
+        """The ids of the listed providers, each with the ids of those whose checks it is measured by.
+
+        Those are itself, and what the suite says to see behind it: who asks for XEP-0206 asks for XEP-0124 below it.
+        """
+        found: dict[str, tuple[str, ...]] = {}
+        last = ""
+        for provider in self.providers:
+            last = provider.id if provider.role is Listing.LISTED else last
+            if last:
+                found[last] = (*found.get(last, ()), provider.id)
+        return found
+
+    @property
+    def measuring(self) -> frozenset[str]:
+        """The ids of all providers whose checks this row is measured by."""
+        return frozenset(name for names in self.measured.values() for name in names)
+
     def required(self, role: Role, level: Level) -> bool:
         return self.marks[role, level] is Mark.REQUIRED
 
@@ -168,8 +187,8 @@ class Suite:
         )
 
     def rows_of(self, provider_id: str) -> tuple[Row, ...]:
-        """The rows that ask for a provider."""
-        return tuple(row for row in self.rows if any(p.id == provider_id for p in row.listed))
+        """The rows that ask for a provider, itself or below another."""
+        return tuple(row for row in self.rows if provider_id in row.measuring)
 
 
 def chosen(role: Role | None, level: Level | None) -> tuple[Place, ...]:

@@ -18,6 +18,8 @@ from lab.errors import UsageError
 
 E = TypeVar("E", bound=StrEnum)
 
+FEW = 40  # names that are all told to whoever asks for one that there is not
+
 
 class Table:
     """One table of a TOML file. `place` says where in the file it stands, for messages."""
@@ -122,8 +124,10 @@ def read(path: Path) -> Table:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """What to say after a name that nobody knows: the nearest names, or all of them."""
+    """What to say after a name that nobody knows: the nearest names, or all of them, if those are few."""
     names = list(known)
     folded = {known_name.lower(): known_name for known_name in names}
     close = [folded[match] for match in difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.5)]
-    return f"nearest: {', '.join(close)}" if close else f"known: {', '.join(names)}"
+    if close:
+        return f"nearest: {', '.join(close)}"
+    return f"known: {', '.join(names)}" if len(names) <= FEW else f"{len(names)} are known, such as {names[0]}"

@@ -12,9 +12,12 @@ from lab.errors import UsageError
 from lab.fakes import MISBEHAVIOURS
 from lab.subjects import all_subjects
 from lab.subjects.known import known
+from lab.verdict import over_tcp
 from schemas import sections, suites
 
 CORE = ["RFC 6120", "RFC 7590", "XEP-0030", "XEP-0114", "XEP-0115", "XEP-0163", "XEP-0368"]
+WEB = ["RFC 7395", "XEP-0124", "XEP-0156", "XEP-0206"]
+BEGUN = sorted([*CORE, *WEB, "RFC 6121"])
 NAME = re.compile(r"(rfc|xep)-\d{4}/[a-z0-9]+(-[a-z0-9]+)*(/[A-Za-z0-9._:-]+)*\Z")
 
 
@@ -43,19 +46,32 @@ def test_every_known_failure_is_of_a_check_that_exists() -> None:
     assert stale == set()
 
 
+def test_providers_begun_have_data() -> None:
+    assert sorted(name for name in sections.providers() if "server" in sections.load(name).begun) == BEGUN
+
+
 def test_the_core_category_has_data_and_checks() -> None:
-    assert sorted(name for name in sections.providers() if "server" in sections.load(name).begun) == CORE
     rows = suites.load(2021).select(category="core")
     assert sorted({p.id for row in rows for p in row.listed}) == CORE
     assert all(catalogue.known_checks("server").get(provider, 0) for provider in CORE)
 
 
-@pytest.mark.parametrize("provider", CORE)
+@pytest.mark.parametrize("provider", BEGUN)
 def test_every_normative_section_has_a_check_or_a_reason(provider: str) -> None:
     found = coverage(provider)
     assert [f"§{line.section.number} {line.section.title}" for line in found.gaps] == []
     both = [f"§{line.section.number} has checks and a reason for none" for line in found.lines if line.contradiction]
     assert both == []
+
+
+def test_checks_over_other_transports_are_their_carriers() -> None:
+    names = {c.name: c for c in catalogue.checks()}
+    check = names["xep-0206/rfc-6120/get-is-answered-once-by-a-result"]
+    assert check.requirement.provider == "XEP-0206"
+    assert check.requirement.says.startswith("Over BOSH as over TCP (RFC 6120 §8.2.3): ")
+    carried = {over_tcp(name) for name in names} - {""}
+    assert carried <= set(names)
+    assert all(f"{carrier}/{name}" in names for carrier in ("rfc-7395", "xep-0206") for name in carried)
 
 
 def test_a_gap_would_be_seen() -> None:
@@ -67,7 +83,11 @@ def test_a_gap_would_be_seen() -> None:
 
 def test_selection_by_row_category_name_and_pattern() -> None:
     every = catalogue.select(year=2021)
-    assert catalogue.select(year=2021, rows=["core"]) == every
+    core, web, im = (catalogue.select(year=2021, rows=[category]) for category in ("core", "web", "im"))
+    assert {*core, *web, *im} == {*every}
+    assert not {*core} & {*web}
+    assert {c.requirement.provider for c in core} == {*CORE}
+    assert {c.requirement.provider for c in web} == {*WEB}
     discovery = catalogue.select(year=2021, rows=["core/feature-discovery"])
     assert {c.requirement.provider for c in discovery} == {"XEP-0030"}
     one = discovery[0].name

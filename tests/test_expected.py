@@ -8,7 +8,7 @@ import pytest
 
 from lab.subjects.expected import Side, entry
 from lab.subjects.known import Known
-from lab.verdict import mirrored
+from lab.verdict import Outcome, mirrored
 
 RECEIPT = "xep-0184/receipt-comes-back"
 
@@ -17,8 +17,8 @@ def side(name: str, *checks: str, second: bool = False) -> Side:
     return Side.of(name, [Known(check, "fail", f"the list of {name}") for check in checks], second=second)
 
 
-def reason(sides: Sequence[Side], check: str, blamed: str = "") -> str | None:
-    found = entry(sides, check, blamed)
+def reason(sides: Sequence[Side], check: str, blamed: str = "", outcome: Outcome = Outcome.FAIL) -> str | None:
+    found = entry(sides, check, outcome, blamed)
     return found.reason if found else None
 
 
@@ -70,3 +70,11 @@ def test_a_client_with_itself_answers_in_both_parts() -> None:
 )
 def test_only_a_pairs_checks_have_a_mirrored_name(name: str, other: str) -> None:
     assert mirrored(name) == other
+
+
+def test_over_another_transport_a_check_may_fail_as_over_tcp() -> None:
+    alone, carried = [side("prosody", "rfc-6120/one")], "rfc-7395/rfc-6120/one"
+    assert reason(alone, carried) == "the list of prosody"
+    assert reason(alone, carried, outcome=Outcome.CRASH) is None
+    assert reason(alone, carried, outcome=Outcome.PASS) is None
+    assert reason(alone, "rfc-7395/rfc-6120/two") is None

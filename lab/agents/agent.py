@@ -13,9 +13,9 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from lab.agents.contract import ANSWERS, fault_of_event
 from lab.errors import LabError, PeerError
@@ -29,6 +29,23 @@ END_SECONDS = 5.0  # for an agent to end by itself once its input is closed
 
 Event = dict[str, Any]
 Matches = Callable[[Event], bool]
+
+
+class Reader(Protocol):
+    """Stands between what an agent tells and the check that reads it: `make prove`, and else nobody.
+
+    `hurry` is the longest wait in seconds once it has changed something.
+    """
+
+    @property
+    def hurry(self) -> float | None: ...
+
+    def told(self, event: Event, command: str | None) -> Iterable[Event]:
+        """What the check is told in the place of an event; of an answer to a command, just one."""
+        ...
+
+    def looked_at(self, told: Event) -> None: ...
+    def waited(self, seconds: float) -> None: ...
 
 
 class AgentFault(LabError):
@@ -65,8 +82,10 @@ class Agent:
         patience: float,
         trace: Trace | None = None,
         label: str = "agent",
+        reader: Reader | None = None,
     ) -> None:
         self.patience = patience
+        self._reader = reader
         self.trace = trace or Trace()
         self.label = self.trace.label(label)
         self.client = self.version = ""
@@ -106,13 +125,26 @@ class Agent:
 
     # --- asking
 
-    def ready(self) -> None:
-        """Wait until it reads commands; `client` and `version` are known then."""
-        event = self.expect("ready", what="the event `ready`")
+    def ready(self, within: float | None = None) -> None:
+        """Wait until it reads commands, so many seconds at most; `client` and `version` are known then.
+
+        Nothing is asked of the client yet: an agent that is not ready in time is no fault of the client's.
+        """
+        try:
+            event = self._wait(lambda: self._found("ready", lambda _: True), "the event `ready`", within)
+        except NoAnswer as error:
+            raise AgentFault(f"the agent does not become ready: {error.message}") from error
         self.client, self.version = event["client"], event["version"]
 
     def ask(self, command: str, **arguments: Any) -> Event:
         """Have the client do something; the `done` event. Raises CommandFailed, CommandUnsupported, too."""
+        return self._looked_at(self._asked_for(command, arguments))
+
+    def connect(self) -> Event:
+        """As `ask("connect")`, where a client is only brought online: what it answers, no check looks at."""
+        return self._asked_for("connect", {})
+
+    def _asked_for(self, command: str, arguments: Mapping[str, Any]) -> Event:
         number = self._send(command, arguments)
         answer = self._wait(lambda: self._answers.pop(number, None), f"an answer to the command {command!r}")
         if answer["event"] == "unsupported":
@@ -132,36 +164,62 @@ class Agent:
 
     # --- what it tells
 
-    def expect(self, kind: str, matches: Matches = lambda _: True, what: str = "") -> Event:
+    def expect(
+        self, kind: str, matches: Matches = lambda _: True, what: str = "", patience: float | None = None
+    ) -> Event:
         """The next event of that kind that fits, which then counts as seen; those before it stay."""
-
-        def found() -> Event | None:
-            for event in self._events:
-                if event["event"] == kind and matches(event):
-                    self._events.remove(event)
-                    return event
-            return None
-
-        return self._wait(found, what or f"an event {kind!r}")
+        began = time.monotonic()
+        event = self._wait(lambda: self._found(kind, matches), what or f"an event {kind!r}", patience)
+        if self._reader is not None:
+            self._reader.waited(time.monotonic() - began)
+        return self._looked_at(event)
 
     def seen(self, kind: str) -> tuple[Event, ...]:
         """The events of that kind that came so far and that nobody took by `expect`."""
         with self._changed:
-            return tuple(event for event in self._events if event["event"] == kind)
+            return tuple(self._looked_at(event) for event in self._events if event["event"] == kind)
 
-    def _wait(self, found: Callable[[], Event | None], what: str) -> Event:
-        deadline = time.monotonic() + self.patience
+    def pretend(self, event: Event) -> None:
+        """Put among the events what the client did not tell (`make prove`)."""
+        with self._changed:
+            self._events.append(event)
+
+    def _found(self, kind: str, matches: Matches) -> Event | None:
+        for event in self._events:
+            if event["event"] == kind and matches(event):
+                self._events.remove(event)
+                return event
+        return None
+
+    def _looked_at(self, event: Event) -> Event:
+        if self._reader is not None:
+            self._reader.looked_at(event)
+        return event
+
+    def take(self) -> tuple[Event, ...]:
+        """All events that came so far and that nobody took: they count as seen now."""
+        with self._changed:
+            taken = tuple(self._events)
+            self._events.clear()
+            return taken
+
+    def _wait(self, found: Callable[[], Event | None], what: str, patience: float | None = None) -> Event:
+        patience = self.patience if patience is None else patience
+        deadline = time.monotonic() + patience
         with self._changed:
             while (event := found()) is None:
                 if self._fault is not None:
                     raise self._fault
                 if self._ended:
                     raise self._gone()
-                left = deadline - time.monotonic()
+                now = time.monotonic()
+                if self._reader is not None and self._reader.hurry is not None:
+                    deadline = min(deadline, now + self._reader.hurry)
+                left = deadline - now
                 if left <= 0:
                     told = "; ".join(json.dumps(e, ensure_ascii=False) for e in list(self._events)[-3:])
                     raise NoAnswer(
-                        f"the client's agent told nothing of it within {self.patience:.0f} s",
+                        f"the client's agent told nothing of it within {patience:.0f} s",
                         expected=what,
                         seen=told or "no other event",
                     )
@@ -214,15 +272,16 @@ class Agent:
 
     def _keep(self, event: Event, answered: int | None, command: str | None) -> str:
         """An event that is right by itself; what is wrong with it here, empty where nothing is."""
+        told = (event,) if self._reader is None else tuple(self._reader.told(event, command))
         if answered is None:
             if len(self._events) >= EVENTS:
                 return f"more than {EVENTS} events"
-            self._events.append(event)
+            self._events.extend(told)
         elif command is None:
             return f"an answer to command {answered}, which was not asked or is answered already"
         else:
             del self._asked[answered]
-            self._answers[answered] = event
+            (self._answers[answered],) = told
         return ""
 
     def _read_errors(self) -> None:

@@ -35,7 +35,10 @@ _TEXT: dict[str, Any] = {"type": "string"}
 _FLAG: dict[str, Any] = {"type": "boolean"}
 _TEXTS: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
 _CHAT_STATE: dict[str, Any] = {"enum": ["active", "composing", "paused", "inactive", "gone"]}
-_SUBSCRIPTION: dict[str, Any] = {"enum": ["none", "to", "from", "both"]}
+_SUBSCRIPTION: dict[str, Any] = {
+    "type": "string",
+    "description": "none, to, from or both; or what stands there, where a client hands that on",
+}
 
 
 def _objects(needed: Mapping[str, Any], optional: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -172,9 +175,9 @@ EVENTS: dict[str, Kind] = {
     ),
     "subscription-request": Kind("Somebody asks to see the user's presence.", {"from": _TEXT}),
     "contact": Kind(
-        "A contact appeared on the roster that is shown, changed, or went.",
+        "A contact appeared on the roster that is shown, changed, or went (`remove`).",
         {"jid": _TEXT},
-        {"name": _TEXT, "subscription": {"enum": ["none", "to", "from", "both", "remove"]}},
+        {"name": _TEXT, "subscription": _SUBSCRIPTION},
     ),
     "nick": Kind("A contact's nickname is shown (XEP-0172).", {"from": _TEXT, "nick": _TEXT}),
     "log": Kind("For whoever debugs the agent; the lab only keeps it.", {"text": _TEXT}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.agents.agent import Agent
+from lab.agents.agent import Agent, Reader
 from lab.cell import Account, ClientPlace, Endpoint
 from lab.wire.trace import Trace
 
@@ -13,15 +13,18 @@ def launch(
     endpoint: Endpoint,
     *,
     patience: float,
+    ready_within: float | None = None,
     ca: str = "",
     direct: bool = False,
     resource: str = "",
     trace: Trace | None = None,
     label: str = "agent",
+    reader: Reader | None = None,
 ) -> Agent:
-    """An agent that reads commands. `endpoint` is where the tap (or a relay) listens, `ca` whom to trust there.
+    """An agent that reads commands. `endpoint` is where the tap (or a relay) listens, `ca` whom to trust there;
+    `ready_within` are seconds that it may take to start, `patience` those for whatever it does then.
 
-    Raises AgentFault, AgentGone, NoAnswer: it does not come so far, and is gone.
+    Raises AgentFault, AgentGone: it does not come so far, and is gone.
     """
     environment = {
         "XMPP_JID": account.jid,
@@ -33,9 +36,9 @@ def launch(
     }
     if resource:
         environment["XMPP_RESOURCE"] = resource
-    agent = Agent(place.argv, environment, patience=patience, trace=trace, label=label)
+    agent = Agent(place.argv, environment, patience=patience, trace=trace, label=label, reader=reader)
     try:
-        agent.ready()
+        agent.ready(ready_within)
     except BaseException:
         agent.close()
         raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from generators.allowed import Allowed, Reaction
 from generators.stanza import Malformed, Stanza
@@ -42,6 +42,21 @@ class Item(NamedTuple):
     @property
     def text(self) -> str:
         return b"".join(self.chunks).decode("utf-8", "backslashreplace")
+
+
+class Finished(Protocol):
+    """What came of stanzas that were sent at once, to a server or to a client."""
+
+    @property
+    def items(self) -> Sequence[Item]: ...
+    @property
+    def seen(self) -> Sequence[Seen]: ...
+    @property
+    def sentinel(self) -> bool: ...
+    @property
+    def ended(self) -> bool: ...
+    @property
+    def took(self) -> float: ...
 
 
 @dataclass

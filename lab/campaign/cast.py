@@ -123,7 +123,7 @@ class Cast:
         if name == "iq" and kind in {"get", "set"}:
             if entry is not None:
                 entry.deliveries.append(("sender", element))
-            _answer(pipe, element)
+            answer(pipe, element)
         elif kind == "error" or (name == "iq" and kind == "result"):
             if identifier.startswith("sentinel-"):
                 self.ledger.marks.add(identifier)
@@ -145,7 +145,7 @@ class Cast:
         if entry is not None:
             entry.deliveries.append(("contact", element))
         if localname(element) == "iq" and element.get("type") in {"get", "set"}:
-            _answer(self.contact, element)
+            answer(self.contact, element)
 
     def _bystander_got(self, element: Element) -> None:
         identifier = element.get("id", "")
@@ -155,7 +155,7 @@ class Cast:
             self.ledger.leaks.append(element)
 
 
-def _answer(pipe: Pipe, request: Element) -> None:
+def answer(pipe: Pipe, request: Element) -> None:
     """What a client that knows nothing owes a request: an error, or for the server's own pushes a result."""
     attributes = f"id={quoteattr(request.get('id', ''))}"
     if sender := request.get("from"):

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from generators.stanza import Family, Moment
 from lab.campaign.batch import Item
@@ -25,7 +25,8 @@ SEQUENCE = "a sequence of stanzas"
 class Finding:
     """`fingerprint` tells it from every other; `confirmed` of `CONFIRMATIONS` tries on fresh sessions showed it.
 
-    `templates` is the shortest sequence that does. `shrunk` says that the last of them was made as small as may be.
+    `templates` is the shortest sequence that does. `role` is the subject's: of a client, they are what it received.
+    `shrunk` says that the last of them was made as small as may be.
     """
 
     fingerprint: str
@@ -38,6 +39,7 @@ class Finding:
     subject: str
     version: str
     seed: int
+    role: Literal["server", "client"] = "server"
     shrunk: bool = False
     trace: tuple[TraceEntry, ...] = ()
 
@@ -85,6 +87,8 @@ class Finding:
         texts = ("fingerprint", "rule", "expected", "seen", "provider", "subject", "version")
         if not all(isinstance(fields[name], str) for name in texts) or not isinstance(fields["confirmed"], int):
             raise TypeError("a field has another type than it had when it was written")
+        if fields.get("role", "server") not in {"server", "client"}:
+            raise ValueError(f"nobody is a {fields['role']}")
         found = cls(**fields)
         found.fingerprint.encode()  # of which its name is made
         return found
@@ -97,8 +101,8 @@ def fingerprint(symptom: Symptom, items: Sequence[Item]) -> str:
     what is wrong with a payload, or shown by a valid one, on that payload.
     """
     rule = f"{symptom.rule}={symptom.kind}" if symptom.kind else symptom.rule
-    if symptom.rule == "logs-no-crash":
-        return rule  # the line says where it crashed, and that is what it is known by
+    if symptom.telling:
+        return rule  # of a crash, the line says where it was, and that is what it is known by
     if len(items) > SHORT or not items:  # which stanzas stand in a long sequence is chance
         return f"{rule} by {SEQUENCE}"
     if len(items) > 1:

@@ -12,20 +12,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 from generators.allowed import Reaction
 from generators.stanza import Family, Scene
 from lab.campaign import corpus
-from lab.campaign.batch import Batch, Item, must_answer
+from lab.campaign.batch import Finished, Item, must_answer
 from lab.campaign.cast import Casting
 from lab.campaign.finding import Finding, fingerprint, trace
 from lab.campaign.judge import Symptom
 from lab.campaign.narrow import Confirmed, Prober, Trial, narrow
-from lab.campaign.outside import Outside
+from lab.campaign.narrow import Outside as Seen
 from lab.campaign.shrink import shrink
 from lab.campaign.tally import Tally
 from lab.campaign.template import Template
-from lab.cell import Cell
+from lab.cell import Cell, Subject
 from lab.errors import PeerError
 
 WAITING = 200  # suspicions that wait to be looked into, at most
@@ -44,6 +45,7 @@ COSTLY = {
     "passes-on-no-malformed",
     "logs-no-crash",
     "lives",
+    "takes-commands",
 }
 """Rules whose breaking costs a session, or a wait."""
 
@@ -64,7 +66,7 @@ class Suspicion:
     likely: tuple[int, ...]
     scene: Scene
     tally: Tally
-    casting: Casting
+    casting: Casting | None
     learning: bool = False
 
     @property
@@ -73,17 +75,24 @@ class Suspicion:
 
 
 class Inquiry:
-    """Holds what is suspected and what was found. `tell` is told what is being done, `found` of each finding."""
+    """Holds what is suspected and what was found. `tell` is told what is being done, `found` of each finding.
+
+    `subject` is who is tried; the cell's own, where there is none.
+    """
+
+    role: Literal["server", "client"] = "server"
 
     def __init__(
         self,
         cell: Cell,
-        outside: Outside,
+        outside: Seen,
         seed: int,
         folder: Path | None,
         found: Callable[[Finding], None],
         tell: Callable[[str], None],
+        subject: Subject | None = None,
     ) -> None:
+        self._subject = subject or cell.subject
         self._cell, self._outside, self._seed, self._folder = cell, outside, seed, folder
         self._found, self._tell = found, tell
         self.findings: dict[str, Finding] = {}
@@ -93,7 +102,7 @@ class Inquiry:
         self.left_lying = False
         """Whether a stanza was found that the server only reads to its end when more comes behind it."""
         self._known: dict[str, str] = {}  # name of a symptom -> fingerprint of the finding that says it
-        self._origins: dict[str, tuple[Item, Scene, Casting]] = {}
+        self._origins: dict[str, tuple[Item, Scene, Casting | None]] = {}
         self._avoid: set[tuple[str, ...]] = set()
         self._learned: Counter[str] = Counter()
         self._fruitless: Counter[str] = Counter()
@@ -103,7 +112,7 @@ class Inquiry:
         return bool(self._avoid) and _key(item) in self._avoid
 
     def suspect(
-        self, symptoms: Sequence[Symptom], batch: Batch, scene: Scene, tally: Tally, casting: Casting
+        self, symptoms: Sequence[Symptom], batch: Finished, scene: Scene, tally: Tally, casting: Casting | None
     ) -> None:
         """Take the symptoms of a batch: what is no news is counted, the rest waits to be looked into."""
         for symptom in symptoms:
@@ -151,10 +160,10 @@ class Inquiry:
             suspicion.tally.unconfirmed += not suspicion.learning
         self.waiting.clear()
 
-    def who_ended(self, batch: Batch, scene: Scene, casting: Casting) -> str:
+    def who_ended(self, batch: Finished, scene: Scene, casting: Casting | None) -> str:
         """The operator whose stanza ended the stream of a batch, as it may; empty where it is not found out."""
         began = time.monotonic()
-        prober = Prober(casting, self._cell.patience, self._outside, frugal=True)
+        prober = self._prober(casting, frugal=True)
         try:
             for place in _likely(batch):
                 item = batch.items[place]
@@ -176,7 +185,7 @@ class Inquiry:
                 continue
             item, scene, casting = origin
             self._tell(f"shrinking {finding.rule}")
-            prober = Prober(casting, self._cell.hurried(0.25), self._outside, frugal=True)
+            prober = self._prober(casting, self._cell.hurried(0.25), frugal=True)
             try:
                 smaller = shrink(prober, finding, item, scene, seconds=seconds)
                 if smaller is not None and smaller.templates != finding.templates:
@@ -215,6 +224,11 @@ class Inquiry:
 
     # --- looking into it
 
+    def _prober(self, casting: Casting | None, patience: float | None = None, *, frugal: bool = False) -> Prober:
+        """Who sends a suspicion again; `casting` says to whom, if nobody else knows."""
+        assert casting is not None  # noqa: S101 - there is one for each suspicion of a server
+        return Prober(casting, self._cell.patience if patience is None else patience, self._outside, frugal=frugal)
+
     def _look_into(self, suspicion: Suspicion) -> None:
         symptom, tally = suspicion.symptom, suspicion.tally
         known = self._finding_of(symptom, suspicion.blamed)
@@ -224,7 +238,14 @@ class Inquiry:
         if not suspicion.blamed and any(_key(item) in self._avoid for item in suspicion.items):
             return  # it was sent before its like began to be avoided
         self._tell(f"narrowing down {symptom.rule}")
-        prober = Prober(suspicion.casting, self._cell.patience, self._outside)
+        prober = self._prober(suspicion.casting)
+        try:
+            self._find(prober, suspicion, known)
+        finally:
+            prober.close()
+
+    def _find(self, prober: Prober, suspicion: Suspicion, known: Finding | None) -> None:
+        symptom, tally = suspicion.symptom, suspicion.tally
         if known is not None:
             self._learn(prober, suspicion)
             return
@@ -274,9 +295,10 @@ class Inquiry:
                 provider=tally.provider,
                 templates=confirmed.templates,
                 confirmed=confirmed.times,
-                subject=self._cell.subject.name,
-                version=self._cell.subject.version,
+                subject=self._subject.name,
+                version=self._subject.version,
                 seed=self._seed,
+                role=self.role,
                 trace=trace(confirmed.trial.log),
             )
             self._write(finding)
@@ -305,7 +327,7 @@ def _evidenced(prober: Prober, finding: Finding) -> Finding:
     return replace(finding, seen=shown.seen, trace=trace(again.log)) if shown else finding
 
 
-def _likely(batch: Batch) -> tuple[int, ...]:
+def _likely(batch: Finished) -> tuple[int, ...]:
     """Who may have caused what a batch shows: what stood where it broke off, or has no answer."""
     reacted = {n for n, seen in enumerate(batch.seen) if seen.replies or seen.deliveries}
     if batch.ended or not batch.sentinel:

@@ -63,12 +63,15 @@ RULES = {
         ),
         Rule("keeps-to-itself", "RFC 6120 §10.5", "A stanza reaches nobody but whom it is addressed to."),
         Rule("passes-on-no-malformed", "RFC 6120 §11", "Nothing malformed reaches another user."),
-        Rule("speaks-xmpp", "RFC 6120 §4, §11", "What the server sends is an XMPP stream."),
+        Rule("speaks-xmpp", "RFC 6120 §4, §11", "What is sent is an XMPP stream."),
         Rule("answers-the-sentinel", "RFC 6120 §8.2.3", "The session still answers behind the stanza."),
         Rule("answers-others", "the lab", "Other sessions are answered within their bound all the while."),
-        Rule("lives", "the lab", "The server's process lives."),
+        Rule("lives", "the lab", "The process lives."),
         Rule("logs-no-crash", "the lab", "The server's log has no crash and no traceback."),
         Rule("keeps-its-memory", "the lab", "The server's memory stays within its bound."),
+        Rule("sends-what-is-right", "RFC 6120 §8", "A stanza that a client sends is right by itself."),
+        Rule("shows-who-sent-it", "RFC 6120 §8.1.2", "A client shows nothing as somebody's who did not send it."),
+        Rule("takes-commands", "the lab", "A client goes on doing what its user asks."),
     )
 }
 
@@ -77,7 +80,8 @@ RULES = {
 class Symptom:
     """A rule that seems broken. `place` is the item's number in the batch, None where it could be any.
 
-    `kind` tells apart what breaks the same rule in another way: the reaction, or the rule of `lab.standing`.
+    `kind` tells apart what breaks the same rule in another way: the reaction, or the rule of `lab.standing`. Where it
+    is `telling`, it says alone which fault it is, whatever stanza shows it: a place in the source, for example.
     """
 
     rule: str
@@ -85,6 +89,7 @@ class Symptom:
     expected: str
     seen: str
     kind: str = ""
+    telling: bool = False
 
 
 def judge(cast: Cast, batch: Batch) -> list[Symptom]:
@@ -103,14 +108,14 @@ def _of_item(batch: Batch, place: int, item: Item, seen: Seen) -> Iterator[Sympt
     if not seen.replies and not seen.deliveries:
         if must_answer(item) and batch.sentinel and not batch.ended:
             yield Symptom(
-                "answers-each-iq", place, _reactions(item), "nothing came, while a sentinel behind it was answered"
+                "answers-each-iq", place, reactions(item), "nothing came, while a sentinel behind it was answered"
             )
         return
     for reply in seen.replies:
         yield from _of_reply(batch, place, item, reply)
     request = item.stanza.carrier is Carrier.IQ and item.stanza.type in {"get", "set"}
     if request and len(seen.replies) > 1 and len(seen.replies) > _requests(item):
-        yield Symptom("answers-once", place, "one reply", _shown(*seen.replies[:3]))
+        yield Symptom("answers-once", place, "one reply", shown(*seen.replies[:3]))
     for who, element in seen.deliveries:
         if who == "contact":
             yield from _of_delivery(place, item, element)
@@ -122,7 +127,7 @@ def _of_item(batch: Batch, place: int, item: Item, seen: Seen) -> Iterator[Sympt
         and item.stanza.addressee is not Addressee.OCCUPANT  # the room may have lost its occupant since
     ):
         yield Symptom(
-            "answers-each-iq", place, _reactions(item), "it was delivered and answered, but no reply came back"
+            "answers-each-iq", place, reactions(item), "it was delivered and answered, but no reply came back"
         )
 
 
@@ -137,9 +142,9 @@ def _of_reply(batch: Batch, place: int, item: Item, reply: Element) -> Iterator[
     reaction = Reaction.ERROR if error else Reaction.RESULT
     condition = stanza_error_condition(reply) if error else ""
     if not allowed.permits(reaction) and not allowed.ends_stream:
-        yield Symptom("reacts-as-allowed", place, _reactions(item), _shown(reply), reaction)
+        yield Symptom("reacts-as-allowed", place, reactions(item), shown(reply), reaction)
     elif error and allowed.errors and condition not in allowed.errors:
-        yield Symptom("reacts-as-allowed", place, _reactions(item), _shown(reply), condition)
+        yield Symptom("reacts-as-allowed", place, reactions(item), shown(reply), condition)
     session = batch.fuzzer.session
     faults = faults_of_stanza(reply, session.jid, session.domain)
     if item.malformed is None and item.stanza.carrier is Carrier.IQ:
@@ -149,7 +154,7 @@ def _of_reply(batch: Batch, place: int, item: Item, reply: Element) -> Iterator[
         # Whoever is told a wrong sender may answer to it; how an error looks is no matter of what it answers.
         faults = tuple(fault for fault in faults if fault.rule in ERROR_RULES)
     for fault in faults[:1]:
-        yield Symptom("reply-is-right", place, f"{fault.says} ({fault.where})", _shown(reply), fault.rule)
+        yield Symptom("reply-is-right", place, f"{fault.says} ({fault.where})", shown(reply), fault.rule)
 
 
 def _of_delivery(place: int, item: Item, element: Element) -> Iterator[Symptom]:
@@ -163,10 +168,10 @@ def _of_delivery(place: int, item: Item, element: Element) -> Iterator[Symptom]:
         and (malformed is None or malformed.family is Family.SCHEMA)
     ):
         yield Symptom(
-            "keeps-to-itself", place, f"nobody but {addressee} gets it", f"the contact got {_shown(element)}"
+            "keeps-to-itself", place, f"nobody but {addressee} gets it", f"the contact got {shown(element)}"
         )
     elif malformed is not None and not item.allowed.permits(Reaction.DELIVERY) and addressee not in OWN:
-        yield Symptom("reacts-as-allowed", place, _reactions(item), f"the contact got {_shown(element)}", "delivery")
+        yield Symptom("reacts-as-allowed", place, reactions(item), f"the contact got {shown(element)}", "delivery")
 
 
 def _of_stream(batch: Batch) -> Iterator[Symptom]:
@@ -182,14 +187,14 @@ def _of_stream(batch: Batch) -> Iterator[Symptom]:
         for place, item in enumerate(batch.items):
             if item.allowed.ends_stream and batch.sentinel:
                 seen = "the stream goes on: a sentinel behind it was answered"
-                yield Symptom("ends-the-stream", place, _reactions(item), seen)
+                yield Symptom("ends-the-stream", place, reactions(item), seen)
     elif not any(item.allowed.permits(Reaction.STREAM_ERROR) for item in batch.items):
         seen = end.seen[:SEEN] or "the connection was closed"
         yield Symptom("keeps-the-stream", alone, "the stream goes on", seen, end.condition)
     elif len(batch.items) == 1:
         item = batch.items[0]
         if end.condition and item.allowed.stream_errors and end.condition not in item.allowed.stream_errors:
-            yield Symptom("reacts-as-allowed", 0, _reactions(item), end.seen[:SEEN], end.condition)
+            yield Symptom("reacts-as-allowed", 0, reactions(item), end.seen[:SEEN], end.condition)
 
 
 def _of_silence(batch: Batch, alone: int | None) -> Iterator[Symptom]:
@@ -199,8 +204,8 @@ def _of_silence(batch: Batch, alone: int | None) -> Iterator[Symptom]:
         item = batch.items[0]
         if item.allowed.ends_stream:
             replies = batch.seen[0].replies
-            came = f"after {_shown(*replies[:1])}" if replies else silence
-            yield Symptom("ends-the-stream", 0, _reactions(item), f"the stream was left open: {came}")
+            came = f"after {shown(*replies[:1])}" if replies else silence
+            yield Symptom("ends-the-stream", 0, reactions(item), f"the stream was left open: {came}")
     elif batch.fuzzer.end is None:
         yield Symptom(
             "answers-the-sentinel", alone, "an answer to the iq behind it", f"{silence}, nor any end", "stuck"
@@ -217,7 +222,7 @@ def _of_witnesses(cast: Cast, batch: Batch) -> Iterator[Symptom]:
     for leak in [leak for leak in cast.ledger.leaks if leak.get("id") in places or not leak.get("id")]:
         cast.ledger.leaks.remove(leak)
         place = places.get(leak.get("id", ""), alone)
-        seen = f"the bystander got {_shown(leak)}"
+        seen = f"the bystander got {shown(leak)}"
         yield Symptom("keeps-to-itself", place, "a bystander gets nothing", seen, "bystander")
     for pipe in (cast.contact, cast.bystander):
         if pipe.end is not None and pipe.end.violation:
@@ -243,10 +248,10 @@ def _of_witnesses(cast: Cast, batch: Batch) -> Iterator[Symptom]:
         # A message or presence error may bear any id; an iq's reply may not.
         for stray in strays:
             if localname(stray) == "iq":
-                yield Symptom("answers-what-was-sent", alone, "replies to what was asked", _shown(stray))
+                yield Symptom("answers-what-was-sent", alone, "replies to what was asked", shown(stray))
 
 
-def _reactions(item: Item) -> str:
+def reactions(item: Item) -> str:
     """What is allowed, in words."""
     allowed = item.allowed
     words = [str(r) for r in Reaction if r in allowed.reactions]
@@ -258,7 +263,7 @@ def _reactions(item: Item) -> str:
     return f"{said}; {allowed.where}"
 
 
-def _shown(*elements: Element) -> str:
+def shown(*elements: Element) -> str:
     return " ".join(show(element) for element in elements)[:SEEN]
 
 
@@ -268,6 +273,4 @@ def _of_smuggled(cast: Cast, places: Mapping[str, int]) -> Iterator[Symptom]:
         place = places.get(element.get("id", "").removesuffix(WITHIN))
         if place is not None:
             cast.ledger.smuggled.remove((who, element))
-            yield Symptom(
-                "splits-as-sent", place, "one stanza, or the end of the stream", f"{who}: {_shown(element)}"
-            )
+            yield Symptom("splits-as-sent", place, "one stanza, or the end of the stream", f"{who}: {shown(element)}")

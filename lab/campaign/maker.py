@@ -7,7 +7,7 @@ details are drawn, and their choices kept.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import count, islice
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from generators.malformations import OPERATORS, Operator
 from generators.source import RandomSource, Source
 from generators.stanza import Family, Moment, Scene
 from generators.stanzas import Generator
+from lab.campaign import incoming
 from lab.campaign.batch import Item
 from schemas.payloads import Carrier, Payload, Use
 
@@ -92,9 +93,20 @@ OFTEN = 0.2  # share of the turns of a heavy operator that it takes
 
 
 class Maker:
-    """Makes items for one provider, without end. `seed` fixes their order and all their details."""
+    """Makes items for one provider, without end. `seed` fixes their order and all their details.
 
-    def __init__(self, uses: Sequence[tuple[Payload, Use]], seed: int, prefix: str) -> None:
+    `together` names operators whose work may stand in a batch all the same: whoever receives it goes on.
+    """
+
+    def __init__(
+        self,
+        uses: Sequence[tuple[Payload, Use]],
+        seed: int,
+        prefix: str,
+        operators: Iterable[Operator] = OPERATORS.values(),
+        together: Collection[str] = (),
+    ) -> None:
+        operators = tuple(operators)
         self._uses = [(payload, use) for payload, use in uses if payload.element not in NEVER]
         # A source for each kind: how many of one kind are sent is a matter of time, and no matter to the others.
         self._sources = {kind: RandomSource(seed + place) for place, kind in enumerate(_KINDS)}
@@ -103,9 +115,9 @@ class Maker:
         bulk_uses = [u for u in self._uses if not Plan(*u, None).solo]
         alone_uses = [u for u in self._uses if Plan(*u, None).solo]
         self._in_bulk: list[Operator | None] = [
-            o for o in OPERATORS.values() if bulk_uses and not Plan(*bulk_uses[0], o).solo
+            o for o in operators if bulk_uses and (o.name in together or not Plan(*bulk_uses[0], o).solo)
         ]
-        self._by_itself: list[Operator | None] = [o for o in OPERATORS.values() if o not in self._in_bulk]
+        self._by_itself: list[Operator | None] = [o for o in operators if o not in self._in_bulk]
         if alone_uses:  # one in five of them valid
             self._by_itself += [None] * (len(self._by_itself) // 4)
         self.has_bulk = bool(bulk_uses)
@@ -140,7 +152,7 @@ class Maker:
 
     def part(self, name: str) -> None:
         """An operator whose stanzas ended a stream, as they may, is sent alone from now on."""
-        operator = OPERATORS.get(name)
+        operator = incoming.BY_NAME.get(name)
         if operator in self._in_bulk:
             self._in_bulk.remove(operator)
             self._by_itself.append(operator)
@@ -192,7 +204,9 @@ def drawn(
     if component and operator and (operator.name in CLIENTS_ONLY or operator.moment is not Moment.BOUND):
         return None
     stanza = generator.draw(source, identifier)
-    if component:  # a component says who it is: its server does not stamp what it sends (XEP-0114 §3)
+    if scene.account:
+        stanza = incoming.addressed(stanza, operator, scene)
+    elif component:  # a component says who it is: its server does not stamp what it sends (XEP-0114 §3)
         opened = f"<{stanza.carrier}"
         stanza = stanza._replace(xml=stanza.xml.replace(opened, f"{opened} from='{scene.own}'", 1))
     malformed = None
@@ -200,4 +214,5 @@ def drawn(
         malformed = operator.apply(source, stanza, scene)
         if malformed is None:
             return None
-    return Item(stanza, malformed, tuple(getattr(source, "choices", ())))
+    item = Item(stanza, malformed, tuple(getattr(source, "choices", ())))
+    return incoming.for_client(item) if scene.account else item

@@ -22,7 +22,9 @@ MORE = 0.03  # seconds in which the rest of them is written
 MARGIN = 0.05  # seconds by which a log line may be stamped too early
 
 
-_FRAME = re.compile(r"(?P<file>[\w./-]+\.(?:c|erl|ex|go|java|lua|py|rs))\b[^\w\n]{0,4}(?:line)?\W{0,2}(?P<line>\d+)")
+_FRAME = re.compile(
+    r"(?P<file>[\w./-]+\.(?:c|erl|ex|go|java|js|lua|mjs|py|rs))\b[^\w\n]{0,4}(?:line)?\W{0,2}(?P<line>\d+)"
+)
 """A place in a source file, as languages print it: `util/stanza.lua:521`, `(mod_vcard.erl, line 432)`."""
 
 
@@ -78,7 +80,7 @@ class Outside:
         lines, self._lines = self._lines, []
         for at, gist, text in lines:
             if at >= moment:
-                return Symptom("logs-no-crash", None, "no crash in the log", text[:SHOWN], gist)
+                return Symptom("logs-no-crash", None, "no crash in the log", text[:SHOWN], gist, telling=True)
         return None
 
     def _exits(self) -> tuple[engines.SubjectExit, ...]:
@@ -116,7 +118,7 @@ class Outside:
         for n in places:
             at, text = lines[n]
             behind = [line for _, line in lines[n + 1 : n + BEHIND]]
-            self._lines.append((at, _gist(text, behind), "\n".join([text, *behind])))
+            self._lines.append((at, gist_of(text, behind), "\n".join([text, *behind])))
 
     def _appended(self) -> list[tuple[float, str]]:
         """The whole lines that were appended to the log since it was last read: when, and what."""
@@ -131,7 +133,7 @@ class Outside:
         return [(_number(at), text) for at, _, text in found]
 
 
-def _gist(line: str, behind: Iterable[str] = ()) -> str:
+def gist_of(line: str, behind: Iterable[str] = ()) -> str:
     """What is the same each time of a crash: no addresses, no times, no random names; and where it happened.
 
     The place is in the line itself, or in the lines `behind` it: the first, but Python prints the innermost last.

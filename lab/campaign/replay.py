@@ -165,6 +165,8 @@ def obstacle(finding: Finding, cell: Cell, *, exits: bool, crashes: bool) -> str
 
     `exits` and `crashes` say whether the subject's exits, and crashes in its log, are seen.
     """
+    if finding.role != "server":
+        return "it was found in a client: --client names one"
     if not {"lives": exits, "logs-no-crash": crashes}.get(finding.rule, True):
         return _OUTSIDE[finding.rule]
     over = _over(finding)
@@ -177,6 +179,11 @@ def obstacle(finding: Finding, cell: Cell, *, exits: bool, crashes: bool) -> str
         if addressee is Addressee.COMPONENT and cell.component is None:
             return "this cell has no component"
     return ""
+
+
+def obstacle_to_client(finding: Finding) -> str:
+    """Why a finding cannot be sent to a client; empty where it can."""
+    return "" if finding.role == "client" else "it was found in a server"
 
 
 def casting_of(finding: Finding, cell: Cell, accounts: Accounts, comeback: Comeback) -> Casting:

@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from hypothesis.database import InMemoryExampleDatabase, choices_to_bytes
 from hypothesis.errors import HypothesisException, HypothesisWarning
 
-from generators.malformations import OPERATORS
 from generators.source import HypothesisSource
 from generators.stanza import Scene
 from generators.stanzas import Generator
 from lab.campaign.batch import Item
 from lab.campaign.finding import Finding, fingerprint, trace
+from lab.campaign.incoming import BY_NAME
 from lab.campaign.maker import drawn
 from lab.campaign.narrow import Prober, Trial
 from lab.campaign.template import Template
@@ -43,7 +43,7 @@ def shrink(prober: Prober, finding: Finding, item: Item, scene: Scene, *, second
     Raises PeerError, MachineError, UsageError: it could not be sent even once.
     """
     generator = Generator([(item.stanza.payload, item.stanza.use)], scene)
-    operator = OPERATORS[item.operator] if item.operator else None
+    operator = BY_NAME[item.operator] if item.operator else None
     deadline = time.monotonic() + seconds
     shown: list[tuple[Template, Trial]] = []
     tried: dict[Template, bool] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from lab.campaign.batch import Batch
+from lab.campaign.batch import Finished
 from lab.campaign.finding import Finding
 from lab.campaign.judge import Symptom
 from lab.cell import Transport
@@ -38,7 +38,7 @@ class Tally:
     def sent(self) -> int:
         return self.valid + self.malformed
 
-    def count(self, batch: Batch) -> None:
+    def count(self, batch: Finished) -> None:
         """Add a finished batch."""
         for item, seen in zip(batch.items, batch.seen, strict=True):
             if item.malformed is None:

@@ -157,6 +157,8 @@ def _blanks(scene: Scene, identifier: str) -> list[tuple[bytes, bytes]]:
         for number, address in enumerate(addresses):
             if address:
                 found.setdefault(address, f"{addressee}{f'-{number}' if number else ''}")
+    if scene.account:  # of the client that receives, whom others have for a contact
+        found[scene.account] = f"{Addressee.CONTACT}-1"
     pairs = [(value.encode(), b"{{%s}}" % name.encode()) for value, name in found.items()]
     if identifier:
         pairs.append((identifier.encode(), b"{{id}}"))

@@ -57,7 +57,7 @@ def publish(
     cell = Cell(
         domain=domain,
         subject=lab.cell.Subject(subject.name, subject.version, package, image, digest),
-        endpoints=endpoints,
+        endpoints=endpoints | subject.within_http(endpoints),
         ca=certificates.ca,
         client_certificates=certificates.clients,
         services=subject.services_of(domain),

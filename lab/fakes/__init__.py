@@ -18,6 +18,7 @@ points where it can differ. tests/fakes/test_misbehaviours.py wants a proof of e
 
 from lab.fakes import misbehaviours as misbehaviours  # defining them registers them
 from lab.fakes import planted as planted
+from lab.fakes import web_misbehaviours as web_misbehaviours
 from lab.fakes.behaviour import MISBEHAVIOURS, Behaviour
 from lab.fakes.server import FakeServer
 

@@ -10,13 +10,18 @@ import ssl
 from secrets import token_hex
 from typing import TYPE_CHECKING, ClassVar
 
+from wsproto.events import CloseConnection, Event, Ping, TextMessage
+
 from lab.certificates import CertificateAuthority, ServerCertificate
 from lab.errors import UsageError
+from lab.fakes.host_meta import HostMeta
 from lab.wire.stream import Element
 
 if TYPE_CHECKING:
     from lab.fakes.client_connection import ClientConnection
     from lab.fakes.connection import Connection
+    from lab.fakes.web_connection import WebConnection
+    from lab.fakes.websocket_peer import WebSocketPeer
 
 MISBEHAVIOURS: dict[str, str] = {}
 """Name of each misbehaviour -> what it does wrong, in one sentence."""
@@ -99,6 +104,72 @@ class Behaviour:
         """The peer closed its stream: close ours, then the connection (§4.4)."""
         connection.send("</stream:stream>")
         connection.drop()
+
+    # --- WebSocket (RFC 7395), BOSH (XEP-0124) and host-meta (XEP-0156)
+
+    def offered(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """The headers of a WebSocket handshake, as the server takes them."""
+        return headers
+
+    def subprotocol(self, offered: list[str]) -> str | None:
+        """The subprotocol to agree on (RFC 7395 §3.1); without 'xmpp' the handshake is refused."""
+        return "xmpp" if "xmpp" in offered else None
+
+    def on_websocket(self, web: WebSocketPeer) -> None:
+        """The WebSocket is there: the client speaks first (RFC 7395 §3.4)."""
+
+    def frames(self, xml: str) -> list[Event]:
+        """The frames in which an element is sent: one text message (RFC 7395 §3.3.3)."""
+        return [TextMessage(xml)]
+
+    def on_ping(self, web: WebSocketPeer, ping: Ping) -> None:
+        """A ping frame came (RFC 6455 §5.5.2)."""
+        web.send_frame(ping.response())
+
+    def on_bad_data(self, web: WebSocketPeer, code: int) -> None:
+        """Binary data came, or text that is not UTF-8: `code` is the close frame's (RFC 6455 §7.4.1)."""
+        web.finish(code)
+
+    def on_early_element(self, web: WebSocketPeer, xml: str) -> None:
+        """Something other than <open/> came first (RFC 7395 §3.4)."""
+        web.stream_in(xml)
+
+    def finish_websocket(self, web: WebSocketPeer, code: int) -> None:
+        """The stream is closed: begin the closing handshake (RFC 7395 §3.6)."""
+        web.send_frame(CloseConnection(code))
+
+    def content_type(self, asked: str) -> str:
+        """The Content-Type of a BOSH response; `asked` is the client's wish, or empty (XEP-0124 §7.1)."""
+        return asked or "text/xml; charset=utf-8"
+
+    def http_headers(self) -> dict[str, str]:
+        """Further headers of a BOSH response."""
+        return {}
+
+    def wait(self, asked: float) -> float:
+        """How long a request is held, in seconds, when nothing comes (XEP-0124 §8)."""
+        return asked
+
+    def hold(self, asked: int) -> int:
+        """How many requests are held at a time (XEP-0124 §8)."""
+        return asked
+
+    def next_held(self, held: int) -> int:
+        """Which of the held requests is answered: the oldest one (XEP-0124 §8)."""
+        return 0
+
+    def inactivity(self, allowed: float) -> float:
+        """After how long without a request a session is forgotten, in seconds (XEP-0124 §10)."""
+        return allowed
+
+    def on_plain_request(self, web: WebConnection) -> bool:
+        """A request of a secure session came without TLS; answers whether it is served (XEP-0124 §19.1)."""
+        web.close()
+        return False
+
+    def host_meta(self, links: dict[str, str], *, as_json: bool) -> HostMeta | None:
+        """The answer to a request for host-meta: relation -> address (XEP-0156 §2.2). None: not found."""
+        return HostMeta.of(links, as_json=as_json)
 
     # --- small things
 

@@ -1,4 +1,4 @@
-"""The fake server itself: three ports on loopback, one thread with an event loop, the cell to reach it by."""
+"""The fake server itself: five ports on loopback, one thread with an event loop, the cell to reach it by."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -19,11 +20,13 @@ from lab import cell as cells
 from lab.cell import Account, Cell, Component, Endpoint, Subject
 from lab.certificates import CertificateAuthority, ServerCertificate
 from lab.fakes.behaviour import make
+from lab.fakes.bosh_sessions import BoshSessions
 from lab.fakes.client_connection import ClientConnection
 from lab.fakes.component_connection import ComponentConnection
 from lab.fakes.connection import Connection
 from lab.fakes.routing import Router
 from lab.fakes.services import ADMIN, ADMIN_PASSWORD
+from lab.fakes.web_connection import BOSH_PATH, WEBSOCKET_PATH, WebConnection
 
 HOST = "127.0.0.1"
 END_SECONDS = 5.0  # for connections to end, once they were told to
@@ -52,9 +55,12 @@ class FakeServer:
         self.patience = patience
         self.router = Router(self.domain, self.component.domain)
         self.connections: set[Connection] = set()
+        self.web_connections: set[WebConnection] = set()
+        self.bosh = BoshSessions(self)
         self.certificate_der = b""
         self.starttls_context: ssl.SSLContext
         self.direct_context: ssl.SSLContext
+        self.web_context: ssl.SSLContext
         self._run_dir = run_dir
         self._tasks: set[asyncio.Task[None]] = set()
         self._listeners: list[socket.socket] = []
@@ -103,8 +109,11 @@ class FakeServer:
             self._loop.remove_reader(listener)
             listener.close()
         self._listeners.clear()
+        self.bosh.end()
         for connection in list(self.connections):
             connection.transport.abort()
+        for web in list(self.web_connections):
+            web.transport.abort()
 
     def spawn(self, work: Coroutine[object, object, None]) -> None:
         """Run a coroutine beside the connections, until the server stops."""
@@ -121,6 +130,7 @@ class FakeServer:
         self.certificate_der = ssl.PEM_cert_to_DER_cert(certificate.chain.read_text(encoding="ascii"))
         self.starttls_context = self._context(certificate)
         self.direct_context = self._context(certificate)
+        self.web_context = self._context(certificate)
         self.behaviour.adjust_direct(self.direct_context)
 
     def _context(self, certificate: ServerCertificate) -> ssl.SSLContext:
@@ -155,23 +165,30 @@ class FakeServer:
             await asyncio.sleep(0.001)  # lets each connection learn of its end
 
     def _listen(self) -> dict[cells.Transport, Endpoint]:
-        factories: dict[cells.Transport, Callable[[], Connection]] = {
+        factories: dict[cells.Transport, Callable[[], asyncio.Protocol]] = {
             "c2s": lambda: ClientConnection(self),
             "c2s-direct-tls": lambda: ClientConnection(self, tls=True),
             "component": lambda: ComponentConnection(self),
+            "http": lambda: WebConnection(self, tls=False),
+            "https": lambda: WebConnection(self, tls=True),
         }
-        endpoints = {}
+        contexts = {"c2s-direct-tls": self.direct_context, "https": self.web_context}
+        endpoints: dict[cells.Transport, Endpoint] = {}
         for name, factory in factories.items():
             listener = socket.create_server((HOST, 0))
             listener.setblocking(False)
             endpoints[name] = Endpoint(*listener.getsockname())
-            context = self.direct_context if name == "c2s-direct-tls" else None
+            context = contexts.get(name)
             self._listeners.append(listener)
             self._loop.add_reader(listener, self._accept, listener, factory, context)
+        endpoints["websocket"] = replace(endpoints["https"], path=WEBSOCKET_PATH)
+        endpoints["websocket-plain"] = replace(endpoints["http"], path=WEBSOCKET_PATH)
+        endpoints["bosh"] = replace(endpoints["https"], path=BOSH_PATH)
+        endpoints["bosh-plain"] = replace(endpoints["http"], path=BOSH_PATH)
         return endpoints
 
     def _accept(
-        self, listener: socket.socket, factory: Callable[[], Connection], context: ssl.SSLContext | None
+        self, listener: socket.socket, factory: Callable[[], asyncio.Protocol], context: ssl.SSLContext | None
     ) -> None:
         """Take a connection. Its socket is kept: none may outlive the server."""
         try:
@@ -184,7 +201,7 @@ class FakeServer:
         self.spawn(self._begin(sock, factory, context))
 
     async def _begin(
-        self, sock: socket.socket, factory: Callable[[], Connection], context: ssl.SSLContext | None
+        self, sock: socket.socket, factory: Callable[[], asyncio.Protocol], context: ssl.SSLContext | None
     ) -> None:
         timeout = 1.0 if context else None
         self._unbegun.discard(sock)

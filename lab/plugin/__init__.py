@@ -9,7 +9,7 @@ from lab.plugin.judge import (
     require_result,
     unsupported,
 )
-from lab.plugin.requirement import Specification, proved_by
+from lab.plugin.requirement import Specification, on_every_transport, proved_by
 from lab.wire.negotiation import Stage
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Specification",
     "Stage",
     "impossible",
+    "on_every_transport",
     "proved_by",
     "require",
     "require_equal",

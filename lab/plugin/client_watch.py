@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from lxml import etree
-
 from lab.cell import Cell
 from lab.plugin.strictness import Strictnesses
 from lab.record import Strictness
 from lab.standing import IQ, Fault, fault, faults_of_client, kind_of
-from lab.tap.line import Piece
-from lab.wire.namespaces import CLIENT, STREAM
-from lab.wire.session import parse
+from lab.tap.line import Piece, element_of
+from lab.wire.namespaces import STREAM, STREAM_MANAGEMENT
 from lab.wire.stream import Element
 from schemas.catalogue import catalogue
 
@@ -32,6 +29,7 @@ class ClientWatch:
         self._domain = cell.domain
         self._faults: dict[str, Fault] = {}
         self._asked: Counter[tuple[str, str]] = Counter()  # (who asked, id) -> how many answers it may have yet
+        self._former: Counter[tuple[str, str]] = Counter()  # the same of the session before
         self._legible = True
 
     @property
@@ -53,11 +51,13 @@ class ClientWatch:
 
     def to_client(self, piece: Piece) -> None:
         """Take note of what is to be answered."""
-        element = _read(piece)
+        element = element_of(piece)
         if element is None:
             self._legible = False
         elif element.tag == f"{{{STREAM}}}features":  # a new session: its ids are its own
-            self._asked.clear()
+            self._former, self._asked = self._asked, Counter()
+        elif element.tag == f"{{{STREAM_MANAGEMENT}}}resumed":  # the old one, whose answers may come again
+            self._asked += Counter({asked: max(left, 0) + 1 for asked, left in self._former.items()})
         elif kind_of(element) == IQ and element.get("type") not in {"result", "error"}:  # a wrong type is refused
             self._asked[element.get("from", ""), element.get("id", "")] += 1
 
@@ -81,14 +81,3 @@ class ClientWatch:
         for one in faults:
             if len(self._faults) < FAULTS:
                 self._faults.setdefault(one.rule, one)
-
-
-def _read(piece: Piece) -> Element | None:
-    """The element that reached the client; None where it is none."""
-    if not isinstance(piece, (str, bytes)):
-        return piece
-    try:
-        text = piece if isinstance(piece, str) else piece.decode()
-        return parse(text, default=CLIENT)
-    except (UnicodeDecodeError, etree.XMLSyntaxError, IndexError):
-        return None

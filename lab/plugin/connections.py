@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -19,14 +20,19 @@ from lab.cell import Account, Cell, Transport
 from lab.errors import UsageError
 from lab.plugin.judge import impossible
 from lab.plugin.standing import Watch
-from lab.wire import component, negotiation
+from lab.wire import component, negotiation, within_http
+from lab.wire.bosh import BoshSession
+from lab.wire.http import Header, Response
 from lab.wire.namespaces import COMPONENT
 from lab.wire.negotiation import Stage
 from lab.wire.session import Session, StreamFailed
 from lab.wire.trace import Trace
+from lab.wire.websocket import SUBPROTOCOL, WebSocketSession
 
 TRACE = pytest.StashKey[Trace]()
 CONNECT = pytest.StashKey["Connect"]()
+
+S = TypeVar("S", bound=Session)
 
 FAREWELL = 1.0  # seconds: there is one component address, and the next check needs it
 
@@ -43,6 +49,8 @@ class Connect:
         self.trace = trace
         self.watch = Watch(cell)
         """Holds whatever these sessions receive against the standing rules."""
+        self.over: Transport = "c2s"
+        """What sessions go over, where a check does not say."""
         self.open: list[Session] = []
         self.prepare: Callable[[Session], None] = _leave_alone
         """Called with each session that is handed to a check (`make prove` puts its hooks in)."""
@@ -59,14 +67,17 @@ class Connect:
         *,
         account: Account | None = None,
         resource: str | None = None,
-        over: Transport = "c2s",
+        over: Transport | None = None,
         context: ssl.SSLContext | None = None,
         mechanism: str | None = None,
         label: str = "client",
     ) -> Session:
-        """A session at `stage` (see `lab.wire.negotiation.connect`); the check is `impossible` without the port."""
-        if self.cell.endpoint(over) is None:
-            impossible(f"the cell has no {over} port")
+        """A session at `stage` (see `lab.wire.negotiation.connect`); the check is `impossible` without the port.
+
+        It goes over the check's own transport, unless it says `over` which.
+        """
+        over = over or self.over
+        self._need(over)
         if stage >= Stage.AUTHENTICATED and account is None:
             account = self.account()
         return self.adopt(
@@ -104,8 +115,56 @@ class Connect:
                     raise
             time.sleep(0.02)
 
+    def websocket(
+        self,
+        *,
+        over: Transport = "websocket",
+        subprotocols: Sequence[str] | None = (SUBPROTOCOL,),
+        label: str = "client",
+    ) -> WebSocketSession:
+        """A WebSocket, its handshake done and no stream on it; with `subprotocols` None not even the handshake."""
+        self._need(over)
+        return self._adopted(
+            within_http.websocket(
+                self.cell, over, subprotocols=subprotocols, trace=self.trace, label=label, observer=self.watch
+            )
+        )
+
+    def bosh(
+        self,
+        *,
+        over: Transport = "bosh",
+        attributes: Mapping[str, str | None] | None = None,
+        label: str = "client",
+    ) -> BoshSession:
+        """A BOSH session with nothing sent yet, whose events are whole bodies (see `lab.wire.bosh`)."""
+        self._need(over)
+        return self._adopted(
+            within_http.bosh(
+                self.cell,
+                over,
+                whole=True,
+                attributes=attributes,
+                trace=self.trace,
+                label=label,
+                observer=self.watch,
+            )
+        )
+
+    def http(self, path: str, *, headers: Sequence[Header] = ()) -> Response:
+        """The response to a GET on the HTTPS port."""
+        self._need("https")
+        return within_http.request(self.cell, "https", "GET", path, headers=headers, trace=self.trace)
+
+    def _need(self, over: Transport) -> None:
+        if self.cell.endpoint(over) is None:
+            impossible(f"the cell has no {over} port")
+
     def adopt(self, session: Session) -> Session:
         """Close this session with the check."""
+        return self._adopted(session)
+
+    def _adopted(self, session: S) -> S:
         self.open.append(session)
         self.prepare(session)
         return session
@@ -145,9 +204,19 @@ def accounts(cell: Cell, comeback: Comeback) -> Iterator[Accounts]:
 
 
 @pytest.fixture
-def connect(request: pytest.FixtureRequest, cell: Cell, accounts: Accounts, comeback: Comeback) -> Iterator[Connect]:
+def transport(request: pytest.FixtureRequest) -> Transport:
+    """What the check's sessions go over: TCP, unless it is marked for other transports (`on_every_transport`)."""
+    over: Transport = getattr(request, "param", "c2s")
+    return over
+
+
+@pytest.fixture
+def connect(
+    request: pytest.FixtureRequest, cell: Cell, accounts: Accounts, comeback: Comeback, transport: Transport
+) -> Iterator[Connect]:
     """Opens sessions and closes them behind the check."""
     connector = Connect(cell, accounts, request.node.stash.setdefault(TRACE, Trace()), comeback)
+    connector.over = transport
     request.node.stash[CONNECT] = connector
     request.node.ihook.pytest_lab_connect(item=request.node, connect=connector)
     yield connector

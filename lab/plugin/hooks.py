@@ -20,7 +20,7 @@ from lab import engines
 from lab.agents.agent import AgentGone
 from lab.errors import LabError, MachineError, PeerError
 from lab.plugin.client_watch import ClientWatch
-from lab.plugin.clients import WATCH, arrive, client
+from lab.plugin.clients import WATCH, Arrivals, arrive, client
 from lab.plugin.connections import (
     CONNECT,
     TRACE,
@@ -33,10 +33,11 @@ from lab.plugin.connections import (
     comeback,
     component_session,
     connect,
+    transport,
 )
 from lab.plugin.judge import Impossible, Missed, Unsupported
 from lab.plugin.pairs import pair
-from lab.plugin.requirement import check_of
+from lab.plugin.requirement import TRANSPORTS, check_of
 from lab.plugin.standing import Watch
 from lab.record import CheckResult, TraceEntry
 from lab.verdict import Check, Expectation, Outcome
@@ -56,6 +57,7 @@ __all__ = [
     "component_session",
     "connect",
     "pair",
+    "transport",
 ]
 
 CHECK = pytest.StashKey[Check]()
@@ -72,6 +74,8 @@ class Progress:
     seen: str = ""
     reason: str = ""
     blamed: str = ""
+    by_rule: bool = False
+    """It fails by a standing rule alone: what the check itself looks at is right."""
 
 
 UNBLAMED = {Outcome.PASS, Outcome.UNSUPPORTED, Outcome.IMPOSSIBLE, Outcome.ERROR}
@@ -84,6 +88,10 @@ class Hooks:
     @pytest.hookspec
     def pytest_lab_connect(self, item: pytest.Item, connect: Connect) -> None:
         """A check is about to open its first session."""
+
+    @pytest.hookspec
+    def pytest_lab_arrive(self, item: pytest.Item, arrivals: Arrivals) -> None:
+        """A check is about to bring its first client online."""
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -99,7 +107,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "requirement(requirement): what the check tests (lab.plugin.requirement)")
     config.addinivalue_line("markers", "overloads: may keep a weak server busy for long; such checks run last")
+    config.addinivalue_line("markers", "transports(over, ...): the check is run over each of them")
     config.addinivalue_line("markers", "proved_by(fake): the fake of lab.fakes that turns the check red")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A check that makes sense on several transports is run on each; over TCP its name is what it would be alone.
+
+    Last of all, so that this parameter's id stands behind all others: `check_of` takes it off again.
+    """
+    marker = metafunc.definition.get_closest_marker(TRANSPORTS)
+    if marker is not None:
+        ids = [pytest.HIDDEN_PARAM if over == "c2s" else over for over in marker.args]
+        metafunc.parametrize("transport", marker.args, ids=ids, indirect=True)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -178,6 +199,7 @@ def _hold_against_standing_rules(progress: Progress, item: pytest.Item) -> None:
         return
     faults = [fault for _, fault in found]
     first, also = faults[0], faults
+    progress.by_rule = progress.outcome is Outcome.PASS
     if progress.outcome in {Outcome.PASS, Outcome.NON_STRICT}:
         if progress.outcome is Outcome.NON_STRICT:
             progress.reason = f"not strict, besides: expected {progress.expected}, seen: {progress.seen}\n"

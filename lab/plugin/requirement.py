@@ -11,14 +11,29 @@ behind it, `…/comment`. A parameter can carry a requirement of its own (`pytes
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import pytest
 
+from lab.cell import Transport
 from lab.errors import UsageError
 from lab.verdict import Check, Keyword, Requirement, Role, slug
 from schemas import sections
 
 MARK = "requirement"
 FAKE = "proved_by"
+TRANSPORTS = "transports"
+CARRIERS: dict[Transport, tuple[str, str]] = {
+    "websocket": ("RFC 7395", "WebSocket"),
+    "bosh": ("XEP-0206", "BOSH"),
+}
+"""Transport -> the provider that carries XMPP on it, and its name for people."""
+CARRIED = "1"
+"""The section of each carrier by which whatever XMPP asks for is asked for over it."""
+
+on_every_transport = pytest.mark.transports("c2s", *CARRIERS)
+"""For checks that make sense on any: each is run over TCP by its own name, and over the others as the carrier's."""
 
 
 class Specification:
@@ -74,10 +89,33 @@ def check_of(item: pytest.Item) -> Check:
     requirement: Requirement = (own or requirements)[0]
     function = getattr(item, "originalname", item.name)
     name = f"{slug(requirement.provider)}/{function.removeprefix('test_').replace('_', '-')}"
-    if callspec:
-        name += f"/{callspec.id}"
+    parameters = own_parameters(callspec.id, callspec.params) if callspec else ""
+    if parameters:
+        name += f"/{parameters}"
+    over: Transport = callspec.params.get("transport", "c2s") if callspec else "c2s"
     fake = item.get_closest_marker(FAKE)
-    return Check(name, requirement, role_of(item), fake.args[0] if fake else "")
+    check = Check(name, requirement, role_of(item), fake.args[0] if fake else "")
+    return check if over == "c2s" else carried(check, over)
+
+
+def carried(check: Check, over: Transport) -> Check:
+    """A check of TCP's, as one of the provider that carries XMPP over another transport.
+
+    So it counts for the row that asks for that transport; its name holds the other one's: `rfc-7395/rfc-6120/…`.
+    """
+    asked = check.requirement
+    provider, title = CARRIERS[over]
+    says = f"Over {title} as over TCP ({asked.provider} §{asked.sections[0]}): {asked.says}"
+    requirement = Requirement(provider, sections.load(provider).version, (CARRIED,), asked.keyword, says)
+    return replace(check, name=f"{slug(provider)}/{check.name}", requirement=requirement)
+
+
+def own_parameters(identifier: str, parameters: Mapping[str, object]) -> str:
+    """The ids of a check's parameters, without that of its transport, which stands last (lab.plugin.hooks)."""
+    if "transport" not in parameters:
+        return identifier
+    over = str(parameters["transport"])
+    return identifier.removesuffix(over).removesuffix("-") if over != "c2s" else identifier
 
 
 def role_of(item: pytest.Item) -> Role:

@@ -17,7 +17,7 @@ from lab.errors import LabError
 from lab.plugin.strictness import Strictnesses
 from lab.record import Strictness
 from lab.standing import IQ, Fault, Request, fault, faults_of_reply, faults_of_stanza, kind_of
-from lab.wire.namespaces import COMPONENT, STREAM
+from lab.wire.namespaces import COMPONENT, HTTPBIND, STREAM
 from lab.wire.session import Session
 from lab.wire.stream import Element, Event, Received
 from schemas.catalogue import catalogue
@@ -161,7 +161,10 @@ def _read(namespace: str, data: bytes) -> list[Element] | None:
         return None
     texts = [root.text, *(child.tail for child in root)]
     plain = all(isinstance(child.tag, str) for child in root)  # no comment, no processing instruction
-    return list(root) if plain and not any(text and text.strip() for text in texts) else None
+    if not plain or any(text and text.strip() for text in texts):
+        return None
+    bosh = f"{{{HTTPBIND}}}body"
+    return [stanza for child in root for stanza in (child if child.tag == bosh else [child])]
 
 
 def _bare(jid: str) -> str:

@@ -12,10 +12,11 @@ from typing import Any
 
 from rich.console import Console
 
+from lab import doap
 from lab import record as records
-from lab.errors import MachineError
+from lab.errors import MachineError, UsageError
 from lab.record import CheckResult, Record
-from lab.report import changes, detail, diff_markdown, diff_terminal, junit, news, page, summary
+from lab.report import changes, claims, detail, diff_markdown, diff_terminal, junit, news, page, summary
 from lab.report import terminal as on_terminal
 from lab.report.diff import Difference, diff
 from lab.report.judgement import judge
@@ -24,6 +25,7 @@ from lab.robustness import Found
 __all__ = [
     "Difference",
     "Written",
+    "claimable",
     "diff",
     "difference",
     "difference_json",
@@ -88,6 +90,17 @@ def show(record: Record, name: str, console: Console) -> None:
     """Print all that the record has of one check or one finding. Raises UsageError with the nearest names."""
     judgement = judge(record)
     detail.rendered(judgement, judgement.find(name), console)
+
+
+def claimable(record: Record) -> str:
+    """A DOAP file with what the record supports (XEP-0453). Raises UsageError where it supports nothing."""
+    judgement = judge(record)
+    found = claims.supported(judgement)
+    if not found:
+        raise UsageError(
+            f"{record.path} supports no claim", cause="no check of it passed", hint="run more checks: `stanzalab run`"
+        )
+    return doap.written(judgement.record.header.subject.get("title") or record.header.subject.get("name", ""), found)
 
 
 def difference(found: Difference, console: Console) -> None:

@@ -15,7 +15,7 @@ from functools import cached_property
 
 from lab.errors import UsageError
 from lab.record import CheckResult, Record
-from lab.report import robustness, strictness
+from lab.report import robustness, strictness, transports
 from lab.report.robustness import RowRobustness
 from lab.robustness import Found
 from lab.rows import RowOutcome, RowResult, judge_row
@@ -176,6 +176,11 @@ class Judgement:
         return {reason: tuple(rs) for reason, rs in sorted(found.items(), key=lambda f: -len(f[1]))}
 
     @cached_property
+    def by_transport(self) -> tuple[transports.Difference, ...]:
+        """Where the outcome of a check depends on the transport that it was run over."""
+        return transports.differences(self.results)
+
+    @cached_property
     def strictness(self) -> tuple[strictness.Kind, ...]:
         """Where what the subject wrote is not what our schemas say: no failures."""
         return strictness.kinds(self.results)
@@ -267,7 +272,7 @@ def _meant(row: Row, record: Record) -> bool:
     selected |= {slug(one.provider) for one in record.robustness} | {
         slug(found.provider) for found in record.findings
     }
-    return any(slug(provider.id) in selected for provider in row.listed)
+    return any(slug(provider) in selected for provider in row.measuring)
 
 
 def _suite(name: str) -> Suite:

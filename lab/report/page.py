@@ -19,7 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from lab.record import CheckResult, LogLine, TraceEntry
-from lab.report import stanzas, words
+from lab.report import claims, stanzas, words
 from lab.report.judgement import FINDING, Judgement, counts_of
 from lab.report.stanzas import Item
 from lab.report.visible import cut, pieces, plain
@@ -58,6 +58,8 @@ def rendered(judgement: Judgement) -> str:
         policy=_policy(style, script),
         levels=list(Level),
         outcomes=list(Outcome),
+        claimed=claims.claims(judgement),
+        claims_unknown=claims.unknown(judgement),
         unusual={Expectation.KNOWN, Expectation.FIXED, Expectation.FLAKY},
         words=words,
         slug=slug,

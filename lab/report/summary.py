@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from lab.record import CheckResult
 from lab.report import words
+from lab.report.claims import Claimed, claims
 from lab.report.judgement import Claim, Judgement, counts_of
 from lab.report.visible import cut
 from lab.robustness import Found
@@ -51,6 +53,7 @@ def as_json(judgement: Judgement) -> dict[str, Any]:
         "counts": {outcome.value: judgement.counts.get(outcome, 0) for outcome in Outcome},
         "expectations": {expectation.value: len(judgement.of(expectation)) for expectation in Expectation},
         "rows": [_row(judgement, row) for row in judgement.rows],
+        "claims": [_claim(one) for one in claims(judgement)],
         "failures": [_check(judgement, r) for r in judgement.failures],
         "non_strict": [_check(judgement, r) for r in judgement.of(Outcome.NON_STRICT)],
         "fixed": [_check(judgement, r) for r in judgement.of(Expectation.FIXED)],
@@ -59,6 +62,10 @@ def as_json(judgement: Judgement) -> dict[str, Any]:
         "impossible": [
             {"reason": reason, "checks": [r.check.name for r in results]}
             for reason, results in judgement.impossible.items()
+        ],
+        "by_transport": [
+            {"check": one.check, "outcomes": {over: outcome.value for over, outcome in one.outcomes.items()}}
+            for one in judgement.by_transport
         ],
         "strictness": [
             {
@@ -112,6 +119,20 @@ def _row(judgement: Judgement, row: RowResult) -> dict[str, Any]:
             }
             for p in row.providers
         ],
+    }
+
+
+def _claim(one: Claimed) -> dict[str, Any]:
+    return {
+        "provider": one.provider,
+        "version": one.version,
+        "wire": None if one.wire is None else list(one.wire),
+        "doap": asdict(one.file) if one.file else None,
+        "measured": one.measured.value,
+        "held": one.held,
+        "tried": one.tried,
+        "known": one.known,
+        "remarks": list(one.remarks),
     }
 
 

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lab.record import CheckResult
-from lab.report import findings, words
+from lab.report import claims, findings, words
 from lab.report.blocks import ANSWER, IN_BRIEF, IN_FULL, in_a_line, listed, pairs, replay, sign
 from lab.report.judgement import Claim, Judgement, counts_of
 from lab.report.visible import cut, plain, tail
@@ -151,9 +151,13 @@ def _smaller(judgement: Judgement, console: Console) -> None:
     passed, failed = judgement.flaky
     flaky = f"Flaky: listed as coming and going ({passed} passed, {failed} failed)"
     _group(flaky, judgement.of(Expectation.FLAKY), console)
+    if record.header.doap:
+        said = (f"{one.provider}: {'; '.join(one.remarks)}" for one in claims.claims(judgement) if one.remarks)
+        listed("Claimed otherwise than measured", tuple(said), console)
     listed("Selected, but without a result", record.missing, console)
     said = (f"{n} {'check' if n == 1 else 'checks'}: {why}" for why, n in _reasons(judgement))
     listed("Impossible in this set-up", tuple(said), console)
+    listed("Where the answer depends on the transport", tuple(map(str, judgement.by_transport)), console)
     _strictness(judgement, console)
     findings.smaller(judgement, console)
     exits = (f"{e.why}{' (restarted)' if e.restarted else ''}" for e in record.exits)

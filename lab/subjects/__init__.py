@@ -19,6 +19,10 @@ provides = { XEP-0156 = "http_altconnect" }   # optional: laid over [provides]; 
 [ports]                      # transport -> port inside the container; keys are lab.cell.TRANSPORTS.
 c2s = 5222                   # The local engine uses the keys alone: it picks free ports
 
+[paths]                      # optional: where these transports lie on the ports https and http
+websocket = "/xmpp-websocket"
+bosh = "/http-bind"
+
 [ready]                      # ready when this port answers these bytes; engines know no XMPP
 port = "c2s"
 send = "<stream:stream … to='{domain}' …>"

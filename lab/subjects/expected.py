@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lab.subjects.known import Known
-from lab.verdict import mirrored
+from lab.verdict import Outcome, mirrored, over_tcp
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,18 @@ class Side:
         return self.failures.get(mirrored(check) if self.second else check)
 
 
-def entry(sides: Sequence[Side], check: str, blamed: str = "") -> Known | None:
-    """What the lists say of a check for which `blamed` is to blame (empty: nobody), or None."""
+def entry(sides: Sequence[Side], check: str, outcome: Outcome, blamed: str = "") -> Known | None:
+    """What the lists say of a check that came to `outcome`, for which `blamed` is to blame (empty: nobody), or None.
+
+    Over another transport, a check may fail as it is listed for over TCP.
+    """
+    found = _entry(sides, check, blamed)
+    if found is not None or not outcome.bad:
+        return found
+    below = _entry(sides, over_tcp(check), blamed)
+    return below if below and below.outcome == outcome else None
+
+
+def _entry(sides: Sequence[Side], check: str, blamed: str) -> Known | None:
     answering = (side for side in sides if blamed in {"", side.name})
     return next((found for side in answering if (found := side.entry(check)) is not None), None)

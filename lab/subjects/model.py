@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import jinja2
 
-from lab.cell import Transport
+from lab.cell import Endpoint, Transport, WithinHttp
 from lab.errors import UsageError
 
 EngineName = Literal["docker", "local"]
+_IN_CLEAR: Mapping[WithinHttp, Transport] = {"websocket": "websocket-plain", "bosh": "bosh-plain"}
 _PLACE = re.compile(r"\{([a-z][a-z0-9:-]*)\}")
 
 
@@ -101,6 +102,7 @@ class Subject:
     versions: tuple[str, ...]
     options: Mapping[str, Any]  # the version's own free keys
     ports: Mapping[Transport, int]
+    paths: Mapping[WithinHttp, str]
     ready: Ready
     services: Mapping[str, str]
     component: Component | None
@@ -114,6 +116,17 @@ class Subject:
     """Regular expressions: a line of the subject's output that matches one tells of a crash inside it."""
     image: str = ""
     """A container image that somebody else made, to be run in place of the folder's own."""
+
+    def within_http(self, endpoints: Mapping[Transport, Endpoint]) -> dict[Transport, Endpoint]:
+        """The endpoints of this server's WebSocket and BOSH, which lie on its HTTP ports: `endpoints` has those."""
+        found: dict[Transport, Endpoint] = {}
+        for name, path in self.paths.items():
+            secure, plain = endpoints.get("https"), endpoints.get("http")
+            if secure:
+                found[name] = replace(secure, path=path)
+            if plain:
+                found[_IN_CLEAR[name]] = replace(plain, path=path)
+        return found
 
     def services_of(self, domain: str) -> dict[str, str]:
         """Service -> JID, with the domain filled in."""

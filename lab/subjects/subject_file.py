@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
-from lab.cell import TRANSPORTS, Transport
+from lab.cell import TRANSPORTS, WITHIN_HTTP, Transport, WithinHttp
 from lab.errors import UsageError
 from lab.subjects.model import (
     AccountCommand,
@@ -189,6 +189,7 @@ def read(folder: Path, version: str | None = None) -> Subject:
         provides=provides_of(top, opened.own),
         options=opened.own.rest(),
         ports=ports,
+        paths=_paths(top),
         ready=_ready(top.needed_table("ready"), tuple(ports)),
         services=top.mapping("services", str, among=_SERVICES),
         component=_component(top.table("component")),
@@ -204,6 +205,14 @@ def read(folder: Path, version: str | None = None) -> Subject:
             raise top.error("names a template that is not there", f"files.{template}")
     top.done()
     return subject
+
+
+def _paths(top: Table) -> dict[WithinHttp, str]:
+    paths: dict[Any, str] = top.mapping("paths", str, among=WITHIN_HTTP)
+    for name, path in paths.items():
+        if not path.startswith("/"):
+            raise top.error("is no path: it begins with /", f"paths.{name}")
+    return paths
 
 
 def _crashes(table: Table | None) -> tuple[str, ...]:

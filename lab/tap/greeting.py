@@ -54,9 +54,9 @@ class Arrival:
 
     `secured`: TLS stands. `tls_failure`: the handshake failed, in OpenSSL's words. `tried` has each login: mechanism,
     and whether it went over TLS; `acts_as` the authorization identity of each, None where none could be read.
-    `headers` are its stream headers, `namespaces` what each of them declares (by prefix), `restarted` that it opened
-    a stream after SASL. `server_name` and `alpn` are what its TLS asked for. `closed`: it closed its stream; `left`:
-    it went, by itself.
+    `headers` are its stream headers, `namespaces` what each of them declares (by prefix), `declared` that an XML
+    declaration stood before the first, `restarted` that it opened a stream after SASL. `server_name` and `alpn` are
+    what its TLS asked for. `closed`: it closed its stream; `left`: it went, by itself.
     """
 
     secured: bool = False
@@ -69,6 +69,7 @@ class Arrival:
     headers: list[Mapping[str, str]] = field(default_factory=list)
     namespaces: list[Mapping[str | None, str]] = field(default_factory=list)
     restarted: bool = False
+    declared: bool = False
     closed: bool = False
     left: bool = False
 
@@ -117,6 +118,9 @@ def _take_header(session: Session, arrival: Arrival) -> None:
     if not isinstance(event, StreamOpened):
         raise PeerError("the client sent no stream header", expected="a stream header", seen=repr(event))
     session.header = event
+    if not arrival.headers:
+        first = next(e for e in session.trace.entries if e.session == session.label and e.direction == "received")
+        arrival.declared = first.text.lstrip().startswith("<?xml")
     arrival.headers.append({str(name): str(value) for name, value in event.element.attrib.items()})
     arrival.namespaces.append({prefix: str(name) for prefix, name in event.element.nsmap.items()})
 

@@ -12,10 +12,12 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
+from lxml import etree
+
 from lab.errors import PeerError
 from lab.tap.greeting import answer_header
-from lab.wire.namespaces import STREAM_ERROR
-from lab.wire.session import Session, show
+from lab.wire.namespaces import CLIENT, STREAM_ERROR
+from lab.wire.session import Session, parse, show
 from lab.wire.stream import Element, PeerViolation, Received, StreamClosed
 from lab.wire.transport import ConnectionLost, NoAnswer
 
@@ -44,12 +46,19 @@ class Listener(Protocol):
 
 
 class Line:
-    """`client` has sent its header after the login and awaits ours; `server` has been logged in to, with features."""
+    """`client` has sent its header after the login and awaits ours, and `features`; `server` has been logged in to.
 
-    def __init__(self, client: Session, server: Session, listener: Listener) -> None:
+    Without a server, whatever the listener passes on to it is said to nobody.
+    """
+
+    def __init__(self, client: Session, server: Session | None, features: Element, listener: Listener) -> None:
         self._client, self._server, self._listener = client, server, listener
+        self._features = features
+        self._sides = (client,) if server is None else (server, client)
         self._closed: set[Session] = set()
-        self._told_end: set[Session] = set()  # a stream ends once, whoever ended it: a check, or the other side
+        self._told_end: set[Session | None] = (
+            set()
+        )  # a stream ends once, whoever ended it: a check, or the other side
         self.client_left = False
         """Whether the client's connection ended by itself, in order or not."""
 
@@ -66,10 +75,11 @@ class Line:
         """
         self._show_features(without)
         with selectors.DefaultSelector() as selector:
-            for readable in (self._client.transport, self._server.transport, wake):
-                selector.register(readable, selectors.EVENT_READ)
+            for side in self._sides:
+                selector.register(side.transport, selectors.EVENT_READ)
+            selector.register(wake, selectors.EVENT_READ)
             # TLS may hold what no socket tells of any more.
-            goes_on = self._pass_on([self._client.transport, self._server.transport])
+            goes_on = self._pass_on([side.transport for side in self._sides])
             while goes_on and not over():
                 ready = [key.fileobj for key, _ in selector.select()]
                 if wake in ready:
@@ -78,13 +88,10 @@ class Line:
 
     def _show_features(self, without: frozenset[str]) -> None:
         answer_header(self._client)
-        features = self._server.features
-        if features is None:
-            raise PeerError("the server behind the tap showed no features")
-        for feature in list(features):
+        for feature in list(self._features):
             if feature.tag in without:
-                features.remove(feature)
-        self._pass_on_element(self._server, features)
+                self._features.remove(feature)
+        self._pass_on_element(self._server, self._features)
 
     def _pass_on(self, ready: Sequence[object]) -> bool:
         """Whatever has come by now; False when a side is gone."""
@@ -94,7 +101,7 @@ class Line:
         try:
             for to_client, piece in self._listener.handed_in():
                 self._send(to_client, piece)
-            alive = [self._read(side) for side in (self._server, self._client) if side.transport in ready]
+            alive = [self._read(side) for side in self._sides if side.transport in ready]
             return self._pass_on_events() and all(alive)
         except (ConnectionLost, NoAnswer, Cut) as error:
             if not isinstance(error, Cut):
@@ -131,23 +138,23 @@ class Line:
         return data is None
 
     def _pass_on_events(self) -> bool:
-        """Pass on what was read; False once both have closed their streams."""
-        for side in (self._server, self._client):
+        """Pass on what was read; False once all have closed their streams."""
+        for side in self._sides:
             try:
                 while (event := side.stream.next_event()) is not None:
                     if isinstance(event, Received):
                         self._pass_on_element(side, event.element)
                     elif isinstance(event, StreamClosed):
                         self._closed.add(side)
-                        self._end(side is self._server)
+                        self._end(side is self._server or self._server is None)
             except PeerViolation as violation:
                 side.send(f"<stream:error><{violation.condition} xmlns='{STREAM_ERROR}'/></stream:error>{END}")
                 if side is self._client:
                     raise
                 return False
-        return len(self._closed) < 2
+        return len(self._closed) < len(self._sides)
 
-    def _pass_on_element(self, side: Session, element: Element) -> None:
+    def _pass_on_element(self, side: Session | None, element: Element) -> None:
         if side is self._client:
             for piece in self._listener.client_says(element):
                 self._send(False, piece)
@@ -165,7 +172,19 @@ class Line:
             self._told_end.add(side)
         if to_client:
             self._listener.client_gets(piece)
+        if side is None:
+            return
         if isinstance(piece, bytes):
             side.send_raw(piece)
         else:
             side.send(piece if isinstance(piece, str) else show(piece))
+
+
+def element_of(piece: Piece) -> Element | None:
+    """The element that whoever is sent a piece reads; None where it is none."""
+    if not isinstance(piece, (str, bytes)):
+        return piece
+    try:
+        return parse(piece if isinstance(piece, str) else piece.decode(), default=CLIENT)
+    except (ValueError, etree.XMLSyntaxError, IndexError):
+        return None

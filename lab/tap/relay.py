@@ -15,12 +15,16 @@ CONNECT_SECONDS = 10.0
 
 
 class Relay:
-    """Listens on a free port of `host` and passes each connection on to `target`, until the block is left."""
+    """Listens on a free port of `host` and passes each connection on to `target`, until the block is left.
+
+    `connections` is how many there have been.
+    """
 
     def __init__(self, host: str, target: Endpoint) -> None:
         self._listener = socket.create_server((host, 0))
         self.endpoint = Endpoint(*self._listener.getsockname())
         self._target = target
+        self.connections = 0
         self._wake, self._woken = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
 
@@ -57,6 +61,7 @@ class Relay:
 
     def _begin(self, selector: selectors.BaseSelector, others: dict[socket.socket, socket.socket]) -> None:
         client, _ = self._listener.accept()
+        self.connections += 1
         try:
             server = socket.create_connection((self._target.host, self._target.port), CONNECT_SECONDS)
         except OSError:  # as the client sees it: it is hung up on

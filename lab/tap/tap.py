@@ -16,12 +16,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Protocol, Self, TypeVar
+from typing import Self, TypeVar
 
 from lab.cell import Account, Cell, Endpoint
 from lab.errors import PeerError
 from lab.tap.greeting import Arrival, Offer, greet
 from lab.tap.line import Cut, Line, Piece
+from lab.tap.script import Script
+from lab.tap.witness import Observer, Reader
 from lab.wire import namespaces, negotiation
 from lab.wire.namespaces import BIND
 from lab.wire.negotiation import Stage
@@ -45,11 +47,8 @@ _T = TypeVar("_T")
 HEARD_SECONDS = 5.0  # for the tap to hear what has come; a client that is greeted yet keeps it busy
 
 
-class Observer(Protocol):
-    """Is told of each first-level element that a client sends, and of whatever reaches it, in order."""
-
-    def from_client(self, element: Element, jid: str) -> None: ...
-    def to_client(self, piece: Piece) -> None: ...
+def _is_initial_presence(element: Element) -> bool:
+    return element.tag == f"{{{namespaces.CLIENT}}}presence" and {"type", "to"}.isdisjoint(element.keys())
 
 
 def as_it_is(element: Element) -> Iterable[Piece]:
@@ -62,7 +61,8 @@ class Tap:
 
     `from_client` and `from_server` are filters, to be set at any time; the second sees the server's stream features,
     too. `arrivals` has what each connection came to, `jid` the full JID once bound, `faults` what the client sent
-    that is no XML stream. Every wait is at most `patience` seconds.
+    that is no XML stream. With a script, the tap is `alone`: it plays the server, and nobody is behind it. Every wait
+    is at most `patience` seconds.
     """
 
     def __init__(
@@ -78,17 +78,21 @@ class Tap:
         trace: Trace | None = None,
         label: str = "client",
         observer: Observer | None = None,
+        reader: Reader | None = None,
+        alone: Script | None = None,
     ) -> None:
         self.patience = patience
         self.trace = trace or Trace()
         self.jid = ""
-        self.arrivals: list[Arrival] = []
         self.faults: list[PeerError] = []
-        self.from_client: Filter = as_it_is
+        self.from_client: Filter = as_it_is if alone is None else self._plays
         self.from_server: Filter = as_it_is
-        self._cell, self._account, self._label, self._observer = cell, account, label, observer
+        self._cell, self._account, self._label = cell, account, label
+        self._observer, self._reader, self._script = observer, reader, alone
         self._offer, self._direct, self._without = offer or Offer(), direct, frozenset(without)
         self._changed = threading.Condition()
+        self._arrivals: list[Arrival] = []
+        self._available = False
         self._sent: list[Element] = []  # by the client, as it came
         self._reached: list[Element] = []  # the client, as it was passed on
         self._taken: set[tuple[int, int]] = set()  # list and place in it that somebody waited for
@@ -145,7 +149,7 @@ class Tap:
 
         def found() -> tuple[Element | None] | None:
             element = self._take(self._sent, matches)
-            ended = self._ended == len(self.arrivals)
+            ended = self._ended == len(self._arrivals)
             return (element,) if element is not None or ended else None
 
         return self._wait(found, what, self._sent)[0]
@@ -161,49 +165,82 @@ class Tap:
         for place, element in enumerate(elements):
             if (id(elements), place) not in self._taken and matches(element):
                 self._taken.add((id(elements), place))
-                return element
+                return self._looked_at(element)
         return None
 
+    def _looked_at(self, element: Element) -> Element:
+        if self._reader is not None:
+            self._reader.looked_at(element)
+        return element
+
     def sent(self, matches: Matches = lambda _: True) -> list[Element]:
-        """All that the client sent so far and that fits: what is on its way to the tap is waited for."""
+        """All that the client sent so far and that fits: what is on its way to the tap is waited for.
+
+        Not by a filter: it is asked in the tap's own thread, which would wait for itself.
+        """
         heard = threading.Event()
         with self._changed:
-            serving = self._client is not None
+            serving = self._client is not None and threading.current_thread() is not self._thread
             if serving:
                 self._waiting.append(heard)
         if serving:
             self._rouse()
             heard.wait(HEARD_SECONDS)
         with self._changed:
-            return [element for element in self._sent if matches(element)]
+            return [self._looked_at(element) for element in self._sent if matches(element)]
 
     def reached(self, matches: Matches = lambda _: True) -> list[Element]:
         """All that reached the client so far and that fits."""
         with self._changed:
-            return [element for element in self._reached if matches(element)]
+            return [self._looked_at(element) for element in self._reached if matches(element)]
 
     def got(self) -> tuple[Piece, ...]:
         """All that the client was sent since its first login, in order: what the tap injected, too."""
         with self._changed:
             return tuple(self._got)
 
+    @property
+    def serving(self) -> bool:
+        """Whether a client is connected now."""
+        with self._changed:
+            return self._client is not None
+
     def bound(self) -> str:
         """Wait until the client has bound a resource: its full JID."""
         return self._wait(lambda: self.jid or None, "a bound resource")
 
+    def available(self) -> None:
+        """Wait until the client has sent its initial presence, which then counts as seen."""
+        self._wait(lambda: self._available or None, "initial presence", self._sent)
+
+    @property
+    def arrivals(self) -> Sequence[Arrival]:
+        """What each connection came to so far."""
+        if self._reader is None:
+            return self._arrivals
+        return [self._reader.login(number, arrival) for number, arrival in enumerate(self._arrivals)]
+
     def over(self, number: int = 1) -> Arrival:
         """Wait until the client's connection of that number (the first is 1) has ended; what it came to."""
-        return self._wait(
-            lambda: self.arrivals[number - 1] if self._ended >= number else None, "the end of the connection"
-        )
+        self._wait(lambda: self._ended >= number or None, "the end of the connection")
+        return self.arrivals[number - 1]
+
+    def pretend(self, element: Element) -> None:
+        """Put into the record what the client did not send (`make prove`)."""
+        with self._changed:
+            self._sent.append(element)
 
     def _wait(self, found: Callable[[], _T | None], what: str, elements: Sequence[Element] = ()) -> _T:
-        deadline = time.monotonic() + self.patience
+        began = time.monotonic()
+        deadline = began + self.patience
         with self._changed:
             while (made := found()) is None:
                 if self._broken is not None:
                     raise self._broken
-                left = deadline - time.monotonic()
+                now = time.monotonic()
+                if self._reader is not None and self._reader.hurry is not None:
+                    deadline = min(deadline, now + self._reader.hurry)
+                left = deadline - now
                 if left <= 0:
                     rest = [show(e) for n, e in enumerate(elements) if (id(elements), n) not in self._taken]
                     came = rest[-3:]
@@ -213,6 +250,8 @@ class Tap:
                         seen="; ".join(came) or self._why or "nothing that was not expected before",
                     )
                 self._changed.wait(left)
+            if self._reader is not None:
+                self._reader.waited(time.monotonic() - began)
             return made
 
     def _hand_in(self, piece: tuple[bool, Piece] | None) -> None:
@@ -238,6 +277,7 @@ class Tap:
 
     def _connection(self, transport: Transport) -> None:
         arrival, why = Arrival(), "the connection ended"
+        broken: Exception | None = None
         client = self._client = Session(
             transport,
             domain=self._cell.domain,
@@ -247,14 +287,16 @@ class Tap:
         )
         server = None
         with self._changed:
-            self.arrivals.append(arrival)
+            self._arrivals.append(arrival)
+            self._available = False
         try:
             certificate = self._cell.tap[self._offer.certificate]
             greet(client, self._offer, arrival, self._account, certificate, direct=self._direct)
-            server = negotiation.connect(
-                self._cell, Stage.AUTHENTICATED, account=self._account, trace=self.trace, label="server"
-            )
-            line = Line(client, server, self)
+            if self._script is None:
+                server = negotiation.connect(
+                    self._cell, Stage.AUTHENTICATED, account=self._account, trace=self.trace, label="server"
+                )
+            line = Line(client, server, self._features(server), self)
             try:
                 line.run(self._woken, lambda: self._over, self._without)
             finally:
@@ -266,44 +308,66 @@ class Tap:
             if isinstance(error, PeerViolation):
                 self.faults.append(error)
         except Exception as error:  # noqa: BLE001 - a filter's, an observer's: raised again where somebody waits
-            why, self._broken = str(error), error
+            why, broken = str(error), error
         finally:
             client.trace.note(client.label, f"the tap: {why}")
             for side in (client, server):
                 if side is not None:
                     side.transport.close()
             with self._changed:
+                self._handed_in.clear()  # it was for this connection, not for the one that comes next
                 self._client, self._why, self._ended = None, why, self._ended + 1
+                self._broken = self._broken or broken
                 for heard in self._waiting:
                     heard.set()
                 self._waiting.clear()
                 self._changed.notify_all()
 
+    def _features(self, server: Session | None) -> Element:
+        features = server.features if server is not None else None
+        if self._script is not None:
+            features = self._script.features(len(self._arrivals))
+        if features is None:
+            raise PeerError("the server behind the tap showed no features")
+        return features
+
+    def _plays(self, element: Element) -> Iterable[Piece]:
+        """What the client says is the script's to answer; nobody else hears of it."""
+        assert self._script is not None  # noqa: S101 - else this is no filter
+        for piece in self._script.says(element, self._account, len(self._arrivals)):
+            self._hand_in(None if piece is None else (True, piece))
+        return ()
+
     # --- what a line tells
 
     def client_says(self, element: Element) -> Iterable[Piece]:
+        told = self._told(element, by_client=True)
+        if self._observer is not None:  # first: who waits for the element may be done with all once it is there
+            for one in told:
+                self._observer.from_client(one, self.jid)
         with self._changed:
-            self._sent.append(copy.deepcopy(element))
+            if not self._available and _is_initial_presence(element):
+                self._available = True
+                self._taken.update((id(self._sent), len(self._sent) + n) for n in range(len(told)))
+            self._sent += told
             self._changed.notify_all()
-        if self._observer is not None:
-            self._observer.from_client(element, self.jid)
         return self.from_client(element)
 
+    def _told(self, element: Element, *, by_client: bool) -> Sequence[Element]:
+        """What is kept for the check to read: a copy, or what `make prove` makes of it."""
+        kept = copy.deepcopy(element)
+        return (kept,) if self._reader is None else tuple(self._reader.passed(kept, by_client=by_client))
+
     def server_says(self, element: Element) -> Iterable[Piece]:
-        pieces = tuple(self.from_server(element))
-        for piece in pieces:  # the client is who it was told to be
-            jid = None if isinstance(piece, (str, bytes)) else piece.findtext(_BOUND)
-            if jid and element.get("type") == "result":
-                with self._changed:
-                    self.jid = jid
-                    self._changed.notify_all()
-        return pieces
+        return self.from_server(element)
 
     def client_gets(self, piece: Piece) -> None:
         with self._changed:
             self._got.append(piece)
             if not isinstance(piece, str | bytes):
-                self._reached.append(copy.deepcopy(piece))
+                if piece.get("type") == "result" and (jid := piece.findtext(_BOUND)):
+                    self.jid = jid  # the client is who it was told to be
+                self._reached += self._told(piece, by_client=False)
             self._changed.notify_all()
         if self._observer is not None:
             self._observer.to_client(piece)

@@ -38,6 +38,10 @@ MUC = "http://jabber.org/protocol/muc"
 MUC_USER = "http://jabber.org/protocol/muc#user"
 NICK = "http://jabber.org/protocol/nick"
 STANZA_ID = "urn:xmpp:sid:0"
+FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
+HTTPBIND = "http://jabber.org/protocol/httpbind"
+XBOSH = "urn:xmpp:xbosh"
+XRD = "http://docs.oasis-open.org/ns/xri/xrd-1.0"
 LAB = "urn:stanzalab:0"
 """Ours: payloads that no specification defines, and the sentinel."""
 
@@ -78,5 +82,9 @@ NS: dict[str, str] = {
     "muc-user": MUC_USER,
     "nick": NICK,
     "sid": STANZA_ID,
+    "framing": FRAMING,
+    "bosh": HTTPBIND,
+    "xbosh": XBOSH,
+    "xrd": XRD,
     "lab": LAB,
 }

@@ -9,18 +9,18 @@ from __future__ import annotations
 import ssl
 from base64 import b64decode, b64encode
 from enum import IntEnum
-from functools import cache
-from pathlib import Path
 
 from lab.cell import Account, Cell
 from lab.cell import Transport as TransportName
 from lab.errors import PeerError, UsageError
 from lab.wire import sasl
-from lab.wire.namespaces import CLIENT, COMPONENT, NS, REGISTER, SASL, STREAM, TLS
+from lab.wire.header import header
+from lab.wire.namespaces import COMPONENT, NS, REGISTER, SASL, STREAM, TLS
 from lab.wire.session import Observer, Session, localname, new_id, show, stanza_error_condition
 from lab.wire.stream import Element, StreamOpened
 from lab.wire.trace import Trace
-from lab.wire.transport import Transport, client_context
+from lab.wire.transport import Transport, usual_context
+from lab.wire.within_http import is_within_http, within_http
 
 CHALLENGES = 4  # more than any mechanism of ours has
 
@@ -28,36 +28,11 @@ CHALLENGES = 4  # more than any mechanism of ours has
 class Stage(IntEnum):
     """How far a connection has come. Each stage includes the ones before it."""
 
-    CONNECTED = 0  # TCP (and direct TLS), nothing sent
+    CONNECTED = 0  # TCP (and direct TLS, and the WebSocket handshake), nothing sent
     OPENED = 1  # stream headers exchanged, features received
-    SECURED = 2  # TLS under the stream, headers again, features with SASL mechanisms
+    SECURED = 2  # TLS under the stream, headers again, features with SASL mechanisms; within HTTP the same as OPENED
     AUTHENTICATED = 3  # SASL done, headers again, features with bind
     BOUND = 4  # a resource is bound
-
-
-DECLARATION = "<?xml version='1.0'?>"
-
-
-def header(
-    *,
-    to: str | None = None,
-    namespace: str = CLIENT,
-    version: str | None = "1.0",
-    lang: str | None = "en",
-    attributes: str = "",
-    declaration: str = DECLARATION,
-) -> str:
-    """An initial stream header (RFC 6120 §4.7). None leaves an attribute out; `attributes` is put in as written."""
-    parts = [f"<stream:stream xmlns='{namespace}' xmlns:stream='{STREAM}'"]
-    if to is not None:
-        parts.append(f"to='{to}'")
-    if version is not None:
-        parts.append(f"version='{version}'")
-    if lang is not None:
-        parts.append(f"xml:lang='{lang}'")
-    if attributes:
-        parts.append(attributes)
-    return f"{declaration}{' '.join(parts)}>"
 
 
 def expect_header(session: Session) -> StreamOpened:
@@ -72,12 +47,11 @@ def expect_header(session: Session) -> StreamOpened:
 def open_stream(session: Session) -> Element:
     """Send a header, take the peer's header and features (§4.2, §4.3.2). Answers the features.
 
-    A restart leaves out the XML declaration, which only SHOULD be there (§11.4): some servers choke on a second
-    one, and every check beyond login would fail for that alone. A check of its own sends it.
+    What a header is depends on what carries the stream: see `Session.opening`.
     """
-    declaration = DECLARATION if session.header is None else ""
+    opening = session.opening()
     session.stream.restart()
-    session.send(header(to=session.domain, namespace=session.namespace, declaration=declaration))
+    session.send_raw(opening.encode())
     expect_header(session)
     features = session.expect(lambda e: e.tag == f"{{{STREAM}}}features", "stream features behind the stream header")
     session.features = features
@@ -185,14 +159,17 @@ def connect(
     endpoint = cell.endpoint(over)
     if endpoint is None:
         raise UsageError(f"the cell has no {over} endpoint")
-    transport = Transport.connect(endpoint.host, endpoint.port, timeout=cell.patience)
-    session = Session(
-        transport, domain=cell.domain, patience=cell.patience, trace=trace, label=label, observer=observer
-    )
+    if is_within_http(over):
+        session = within_http(cell, over, context=context, trace=trace, label=label, observer=observer)
+    else:
+        transport = Transport.connect(endpoint.host, endpoint.port, timeout=cell.patience)
+        session = Session(
+            transport, domain=cell.domain, patience=cell.patience, trace=trace, label=label, observer=observer
+        )
     try:
         _advance(session, cell, stage, account, resource, over, context, mechanism)
     except BaseException:
-        transport.close()
+        session.abandon()
         raise
     return session
 
@@ -209,11 +186,11 @@ def _advance(
 ) -> None:
     direct = over == "c2s-direct-tls"
     if direct:
-        begin_tls(session, context or _usual_context(cell.ca, "xmpp-client"))
+        begin_tls(session, context or usual_context(cell.ca, "xmpp-client"))
     if stage >= Stage.OPENED:
         open_stream(session)
-    if stage >= Stage.SECURED and not direct:
-        starttls(session, context or _usual_context(cell.ca))
+    if stage >= Stage.SECURED and not (direct or is_within_http(over)):
+        starttls(session, context or usual_context(cell.ca))
         open_stream(session)
     if stage >= Stage.AUTHENTICATED:
         if account is None:
@@ -254,12 +231,6 @@ def _quickest(session: Session) -> str | None:
     """PLAIN, where TLS makes it safe: SCRAM's hashing is most of a login's time. None: the best on offer."""
     offered = session.features is not None and "PLAIN" in mechanisms(session.features)
     return "PLAIN" if offered and session.transport.tls else None
-
-
-@cache
-def _usual_context(ca: Path | None, *alpn: str) -> ssl.SSLContext:
-    """What most sessions use: made once, as reading the CA costs as much as half a handshake."""
-    return client_context(ca, alpn=alpn)
 
 
 def _encode(data: bytes | None) -> str:

@@ -15,8 +15,9 @@ from typing import Protocol
 from lxml import etree
 
 from lab.errors import LabError, PeerError
+from lab.wire.header import DECLARATION, header
 from lab.wire.namespaces import CLIENT, COMPONENT, LAB, NS, PING, STREAM, STREAM_ERROR
-from lab.wire.stream import Element, Event, Received, Stream, StreamClosed, StreamOpened
+from lab.wire.stream import Element, Event, Reader, Received, Stream, StreamClosed, StreamOpened
 from lab.wire.trace import Trace
 from lab.wire.transport import ConnectionLost, NoAnswer, Transport
 
@@ -44,7 +45,14 @@ class StreamFailed(PeerError):
 
 
 class StreamEnded(PeerError):
-    """The peer closed its stream while something else was awaited (RFC 6120 §4.4)."""
+    """The peer closed its stream while something else was awaited (RFC 6120 §4.4).
+
+    `condition` is BOSH's reason for it (XEP-0124 §17.2), empty where there is none.
+    """
+
+    def __init__(self, condition: str = "") -> None:
+        self.condition = condition
+        super().__init__(f"the peer closed its stream{f': {condition}' if condition else ''}")
 
 
 class Session:
@@ -68,7 +76,7 @@ class Session:
         self.observer = observer
         self.trace = trace or Trace()
         self.label = self.trace.label(label)
-        self.stream = Stream()
+        self.stream: Reader = Stream()
         self.jid = ""
         self.header: StreamOpened | None = None
         self.features: Element | None = None
@@ -90,17 +98,48 @@ class Session:
     def resource(self) -> str:
         return self.jid.partition("/")[2]
 
+    # --- what depends on what carries the stream
+
+    def opening(self) -> str:
+        """What opens a stream, or begins the next one.
+
+        A restart leaves out the XML declaration, which only SHOULD be there (§11.4): some servers choke on a second
+        one, and every check beyond login would fail for that alone. A check of its own sends it.
+        """
+        declaration = DECLARATION if self.header is None else ""
+        return header(to=self.domain, namespace=self.namespace, declaration=declaration)
+
+    def closing(self) -> str:
+        """What closes the stream (RFC 6120 §4.4)."""
+        return "</stream:stream>"
+
+    def dressed(self, xml: str) -> str:
+        """`xml` as this transport carries a first-level element: within a stream, just as it is."""
+        return xml
+
+    def _transmit(self, data: bytes) -> None:
+        """Raises ConnectionLost, NoAnswer."""
+        self.transport.send(data, timeout=self.patience)
+
+    def _fetch(self, timeout: float) -> bytes:
+        """What came next, or b"" when the peer has closed. Raises NoAnswer, ConnectionLost."""
+        return self.transport.receive(timeout=timeout)
+
     # --- sending
 
     def send(self, xml: str | Element) -> None:
         """Send a stanza or any other XML, as written."""
-        self.send_raw((xml if isinstance(xml, str) else etree.tostring(xml, encoding="unicode")).encode())
+        self.send_raw(self.dressed(xml if isinstance(xml, str) else etree.tostring(xml, encoding="unicode")).encode())
+
+    def send_together(self, stanzas: Iterable[str]) -> None:
+        """Send several stanzas without waiting between them, in as few pieces as this transport allows."""
+        self.send("".join(stanzas))
 
     def send_raw(self, data: bytes) -> None:
         """Send bytes, whatever they are. Raises ConnectionLost, NoAnswer."""
         self.trace.sent(self.label, data)
         try:
-            self.transport.send(data, timeout=self.patience)
+            self._transmit(data)
         finally:  # a part may have gone; and while the peer works, there is time to observe
             if self.observer is not None:
                 self.observer.sent(self, data)
@@ -127,7 +166,7 @@ class Session:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise NoAnswer(f"nothing came within {limit:.1f} s")
-            data = self.transport.receive(timeout=left)
+            data = self._fetch(left)
             if not data:
                 self.trace.note(self.label, "the peer closed the connection")
                 raise ConnectionLost("the peer closed the connection without closing its stream")
@@ -147,7 +186,7 @@ class Session:
     def _receive_new(self, timeout: float | None = None) -> Element:
         event = self.next_event(timeout=timeout)
         if isinstance(event, StreamClosed):
-            raise StreamEnded("the peer closed its stream")
+            raise StreamEnded(event.condition)
         if isinstance(event, StreamOpened):
             raise PeerError("the peer sent a stream header where a stanza was awaited")
         if event.element.tag == f"{{{STREAM}}}error":
@@ -290,14 +329,18 @@ class Session:
         """
         try:
             if self.header is not None:
-                self.send_raw(b"</stream:stream>")
+                self.send_raw(self.closing().encode())
             deadline = time.monotonic() + farewell
-            while (left := deadline - time.monotonic()) > 0 and self.transport.receive(timeout=left):
+            while (left := deadline - time.monotonic()) > 0 and self._fetch(left):
                 continue
         except LabError as error:
             self.trace.note(self.label, f"closing: {error.message}")
         finally:
-            self.transport.close()
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Drop the connection without a word; never raises."""
+        self.transport.close()
 
 
 def new_id() -> str:

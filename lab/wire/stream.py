@@ -25,7 +25,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import cast
+from typing import Protocol, cast
 
 from lxml import etree
 
@@ -72,7 +72,9 @@ class Received:
 
 @dataclass(frozen=True)
 class StreamClosed:
-    """The peer's closing tag (§4.4)."""
+    """The peer's closing tag (§4.4). `condition` is why, where what carries the stream says it (XEP-0124 §17.2)."""
+
+    condition: str = ""
 
 
 Event = StreamOpened | Received | StreamClosed
@@ -83,6 +85,16 @@ class State(Enum):
     OPEN = auto()
     CLOSED = auto()
     BROKEN = auto()
+
+
+class Reader(Protocol):
+    """The receiving half of a stream, whatever carries it: `Stream` and its kin in `lab.wire.framing`."""
+
+    state: State
+
+    def restart(self) -> None: ...
+    def receive_data(self, data: bytes) -> None: ...
+    def next_event(self) -> Event | None: ...
 
 
 _DECLARATION = re.compile(rb"<\?xml\s[^<>]*\?>")

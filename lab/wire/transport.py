@@ -9,6 +9,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from lab.errors import LabError, MachineError, PeerError
@@ -60,6 +61,12 @@ def client_context(
     if certificate is not None:
         context.load_cert_chain(certificate)
     return context
+
+
+@cache
+def usual_context(ca: Path | None, *alpn: str) -> ssl.SSLContext:
+    """What most sessions use: made once, as reading the CA costs as much as half a handshake."""
+    return client_context(ca, alpn=alpn)
 
 
 class Transport:

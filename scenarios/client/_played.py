@@ -168,17 +168,25 @@ class Played:
 
         It sends a message then, to somebody that nobody else knows: what it sent before has come when that has.
         """
+        self._fenced()
+        return self.client.sent(matches)
+
+    def _fenced(self) -> None:
         self.settled()
-        body = f"fence {new_id()}"
+        body = f"sentinel-{new_id()}"
         self.client.does("send-message", to=self.fence, body=body)
         self.client.sends(
             lambda e: e.findtext(f"{{{CLIENT}}}body") == body, f"the message {body!r} that was asked for"
         )
-        return self.client.sent(matches)
+
+    def sends_nothing(self, forbidden: str, matches: Matches, what: str) -> None:
+        """As `ClientUnderTest.sends_nothing`, by the time that it has seen all that was sent to it."""
+        self._fenced()
+        self.client.sends_nothing(forbidden, matches, what)
 
     def shows_nothing(self, kind: str, matches: Callable[[Event], bool], what: str) -> None:
         """As `ClientUnderTest.shows_nothing`, behind more than one message: a client may work on several at once."""
-        self.sent(lambda _: True)
+        self._fenced()
         self.client.shows_nothing(kind, matches, what, sender=self.device)
 
     # --- what is asked of it

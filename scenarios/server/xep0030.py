@@ -8,7 +8,15 @@ from collections.abc import Iterator
 import pytest
 
 from lab.cell import Cell
-from lab.plugin import Specification, require, require_equal, require_error, require_result, unsupported
+from lab.plugin import (
+    Specification,
+    on_every_transport,
+    require,
+    require_equal,
+    require_error,
+    require_result,
+    unsupported,
+)
 from lab.wire.namespaces import DISCO_INFO, DISCO_ITEMS, NS
 from lab.wire.session import Session, new_id, show
 from lab.wire.stream import Element
@@ -16,6 +24,8 @@ from scenarios.server._caps import features, identities, is_info_request
 from scenarios.server._contacts import appear, befriend, subscribe
 
 DISCO = Specification("XEP-0030")
+
+pytestmark = on_every_transport
 ABSENT = "urn:stanzalab:no-such-node"
 ENTITIES = pytest.mark.parametrize("entity", ["server", "account", "services"])
 

@@ -94,7 +94,7 @@ def test_which_stanzas_stand_in_a_long_sequence_is_chance() -> None:
 
 
 def test_a_crash_is_known_by_its_line_whoever_caused_it() -> None:
-    crash = Symptom("logs-no-crash", None, "", "", "error in mod_ping")
+    crash = Symptom("logs-no-crash", None, "", "", "error in mod_ping", telling=True)
     every = [[], [valid()], [malformed(OTHER, ENDS)], [valid(), valid()]]
     assert {fingerprint(crash, items) for items in every} == {"logs-no-crash=error in mod_ping"}
 

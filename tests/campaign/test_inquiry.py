@@ -43,7 +43,7 @@ Shows = Callable[[Sequence[Template]], Sequence[Symptom]]
 CELL = Cell(DOMAIN, Subject("fake", "0"), {"c2s": Endpoint("127.0.0.1", 1)}, patience=0.2)
 MISSING = Symptom("answers-each-iq", 0, "an answer", "nothing")
 TWICE = Symptom("answers-once", 0, "one reply", "two")
-CRASH = Symptom("logs-no-crash", None, "no crash", "Traceback in mod_ping", "Traceback in mod_ping")
+CRASH = Symptom("logs-no-crash", None, "no crash", "Traceback in mod_ping", "Traceback in mod_ping", telling=True)
 STUCK = Symptom("answers-the-sentinel", None, "an answer", "nothing", "stuck")
 
 

@@ -31,7 +31,7 @@ from lab.wire.session import Session, localname
 from lab.wire.stream import PeerViolation
 from lab.wire.transport import ConnectionLost, ConnectionRefused, NoAnswer, TlsFailed, client_context
 from scenarios.server._hello import SSL_3_0, ServerHello, at_the_handshake, client_hello, say_hello
-from tests.fakes import planted_proofs  # noqa: F401 - importing them puts them into PROOFS
+from tests.fakes import planted_proofs, web_proofs  # noqa: F401 - importing them puts them into PROOFS
 from tests.fakes.connecting import connecting
 from tests.fakes.proofs import PROOFS, SHORT, proves
 

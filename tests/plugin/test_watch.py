@@ -7,9 +7,10 @@ from typing import cast
 import pytest
 
 from lab.cell import Cell, Subject
+from lab.plugin.client_watch import ClientWatch
 from lab.plugin.standing import Watch
 from lab.plugin.strictness import KINDS, Strictnesses
-from lab.wire.namespaces import CLIENT, COMPONENT, STANZA_ERROR
+from lab.wire.namespaces import CLIENT, COMPONENT, STANZA_ERROR, STREAM, STREAM_MANAGEMENT
 from lab.wire.session import Session, parse
 from lab.wire.stream import Received
 from lab.wire.transport import Transport
@@ -217,3 +218,22 @@ def test_what_is_forwarded_or_was_published_is_not_looked_at(strictnesses: Stric
 def test_mismatches_are_bounded(strictnesses: Strictnesses) -> None:
     many = (f"<iq type='t{n}' id='1'/>" for n in range(100))
     assert len(messages(strictnesses, *many)) == KINDS
+
+
+def answering_twice(behind: str) -> list[str]:
+    """The rules that a client breaks which answers an iq, gets this, and sends the same answer again."""
+    watch = ClientWatch(CELL)
+    answer = parse("<iq type='result' id='1' to='lab.test'/>", default=CLIENT)
+    watch.to_client("<iq type='get' id='1' from='lab.test'><ping xmlns='urn:xmpp:ping'/></iq>")
+    watch.from_client(answer, "alice@lab.test/here")
+    watch.to_client(parse(f"<features xmlns='{STREAM}'/>"))
+    if behind:
+        watch.to_client(behind)
+    watch.from_client(answer, "alice@lab.test/here")
+    return [fault.rule for fault in watch.faults]
+
+
+def test_a_client_may_send_an_answer_again_where_its_stream_is_resumed() -> None:
+    resumed = f"<resumed xmlns='{STREAM_MANAGEMENT}' previd='one' h='0'/>"
+    assert answering_twice(resumed) == []
+    assert answering_twice("") == ["unasked-reply"]

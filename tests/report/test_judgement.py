@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lab import report
 from lab.errors import UsageError
 from lab.record import Record
 from lab.report.judgement import Claim, Tally, judge
@@ -257,3 +258,12 @@ def test_a_finding_that_is_not_there(tmp_path: Path, name: str, says: str, hint:
         judgement.find(name)
     assert says in caught.value.message
     assert hint in caught.value.hint
+
+
+def test_the_page_of_a_pair_has_no_rows(tmp_path: Path) -> None:
+    # The suites' rows are of one side.
+    results = (building.result("rfc-6121/text-arrives-unchanged", Outcome.PASS, role="pair"),)
+    path = building.write(tmp_path / "run.ndjson", results, role="pair")
+    page = report.write_all(path, tmp_path).html.read_text("utf-8")
+    assert 'id="rows"' not in page
+    assert 'id="checks"' in page

@@ -39,7 +39,7 @@ class Quiet:
 
 def outcomes(ways: Sequence[Way], folder: Path) -> dict[Way, CheckResult]:
     """What comes of each check as the client misbehaves, on a fake server whose files are put into `folder`."""
-    with _cell(folder) as cell_file:
+    with fake_cell(folder) as cell_file:
         done = subprocess.run(
             [sys.executable, "-m", __name__, str(cell_file)],
             input=json.dumps(ways),
@@ -55,7 +55,8 @@ def outcomes(ways: Sequence[Way], folder: Path) -> dict[Way, CheckResult]:
 
 
 @contextmanager
-def _cell(folder: Path) -> Iterator[Path]:
+def fake_cell(folder: Path) -> Iterator[Path]:
+    """A fake server with the fake client in its cell, whose file this is."""
     with FakeServer(run_dir=folder) as cell:
         begun = Running(cell, folder / "cell.json", None)
         with with_clients(begun, [subjects.find_client(str(FAKE))], folder, Quiet()) as placed:

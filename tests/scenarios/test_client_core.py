@@ -53,6 +53,8 @@ WAYS: dict[str, dict[str, tuple[str, ...]]] = {
         "prefixes-stanzas": ("client-stanzas-have-no-prefix",),
         "talks-before-binding": ("client-binds-before-it-talks-to-others",),
         "goes-on-without-resource": ("client-does-not-go-on-without-a-resource",),
+        "asks-the-other-domain": ("client-asks-the-other-host-for-the-same-domain",),
+        "redirects-for-ever": ("client-does-not-follow-redirects-for-ever",),
         "keeps-its-resource": ("client-takes-the-resource-that-it-is-given",),
         "ignores-iq": (
             *("client-answers-iq-get", "client-answers-iq-set", "client-answers-an-iq-without-to"),
@@ -154,6 +156,7 @@ RED = [
     (way, f"{provider}/{check}") for provider, ways in WAYS.items() for way, names in ways.items() for check in names
 ]
 UNSUPPORTED: list[Way] = [
+    ("ignores-iq", "rfc-6120/client-cancels-what-is-unavailable"),
     ("sends-no-caps", "xep-0115/client-ver-is-the-hash-of-its-info"),
     ("believes-nothing", "xep-0115/client-believes-no-poisoned-ver"),
     ("forgets-direct-tls", "xep-0368/client-refuses-a-wrong-certificate-over-direct-tls/expired"),

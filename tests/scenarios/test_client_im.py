@@ -32,6 +32,11 @@ WAYS: dict[str, dict[str, tuple[str, ...]]] = {
         "asks-with-item": ("client-roster-get-has-no-item",),
         "sends-version": ("client-sends-no-roster-version-unasked",),
         "shows-no-roster": ("client-shows-roster",),
+        "mute-before-roster": ("client-shows-a-message-before-a-silent-server",),
+        "believes-odd-subscriptions": tuple(
+            f"client-ignores-an-odd-subscription/{value}" for value in ("remove", "lab-unknown")
+        ),
+        "remembers-version": ("client-keeps-an-unasked-roster-version",),
         "answers-no-push": tuple(f"client-answers-roster-push/{way}" for way in ("without-from", "from-own-account")),
         "applies-no-push": tuple(f"client-applies-roster-push/{way}" for way in ("without-from", "from-own-account")),
         "keeps-removed": ("client-removes-contact-by-push",),
@@ -148,6 +153,7 @@ WAYS: dict[str, dict[str, tuple[str, ...]]] = {
         "shows-any-result": tuple(
             f"client-ignores-unsolicited-result/{who}" for who in ("own-account", "stranger", "contact")
         ),
+        "shows-results-unasked": ("client-ignores-unsolicited-result/stranger",),
     },
 }
 """Specification -> how the fake client misbehaves -> the checks that must turn red."""

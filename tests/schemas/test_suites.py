@@ -95,7 +95,9 @@ def test_rows_of_a_provider() -> None:
         "im/stream-management",
         "mobile/stream-management",
     ]
-    assert suite.rows_of("XEP-0124") == ()  # only a see-also
+    (web,) = suite.rows_of("XEP-0124")  # only a see-also, and what XEP-0206 is measured by besides itself
+    assert web.measured == {"RFC 7395": ("RFC 7395",), "XEP-0206": ("XEP-0206", "XEP-0124")}
+    assert web.measuring == {"RFC 7395", "XEP-0206", "XEP-0124"}
 
 
 @pytest.mark.parametrize(

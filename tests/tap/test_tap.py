@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 
 import pytest
@@ -10,7 +11,7 @@ from lab.cell import Account, Cell
 from lab.errors import PeerError
 from lab.tap.line import Piece
 from lab.tap.relay import Relay
-from lab.tap.tap import Tap
+from lab.tap.tap import HEARD_SECONDS, Tap
 from lab.wire import negotiation
 from lab.wire.namespaces import NS, PING
 from lab.wire.negotiation import Stage
@@ -88,6 +89,35 @@ def test_a_cut_breaks_without_a_close_and_the_client_may_come_again(tapping: Tap
     again = connecting(tap)
     again.sentinel()
     assert len(tap.arrivals) == 2
+
+
+def test_what_was_for_a_connection_that_broke_is_not_for_the_next(tapping: Tapping, connecting: Connecting) -> None:
+    tap = tapping()
+    connecting(tap)
+    tap.cut()
+    tap.inject("<message id='too-late'/>")
+    tap.over()
+    client = connecting(tap)
+    tap.inject("<message id='in-time'/>")
+    client.expect("in-time")
+    assert not client.inbox
+
+
+def test_a_filter_sees_what_was_sent_so_far_and_waits_for_nobody(tapping: Tapping, connecting: Connecting) -> None:
+    tap = tapping()
+    client = connecting(tap)
+    seen: list[tuple[int, float]] = []
+
+    def looks(element: Element) -> Iterable[Piece]:
+        begun = time.monotonic()
+        seen.append((len(tap.sent()), time.monotonic() - begun))
+        return (element,)
+
+    tap.from_client = looks
+    client.iq("get", f"<ping xmlns='{PING}'/>")
+    (sent, seconds), *_ = seen
+    assert sent == 2, "the bind request, and the ping"
+    assert seconds < HEARD_SECONDS
 
 
 def test_streams_are_closed_in_order(tapping: Tapping, connecting: Connecting) -> None:

@@ -35,7 +35,7 @@ def _of_role(suite: str, row: Row, role: Role, collection: Collection) -> Facts 
     cells = [cell for cell in collection.of(role.value) if cell.suite == suite and row.id in cell.rows]
     if not cells:
         return None
-    providers = {p.id for p in row.listed}
+    providers = row.measuring
     checks = [
         (check, tried)
         for check, tried in collection.checks.values()

@@ -6,7 +6,7 @@ from lab.errors import PeerError
 from lab.plugin.clients import Arrive
 from lab.plugin.judge import require, require_equal, unsupported
 from lab.plugin.requirement import Specification
-from lab.wire.session import localname, show
+from lab.wire.session import localname
 from lab.wire.stream import Element
 from scenarios.client._played import Played, arrived, bare_of
 
@@ -19,7 +19,8 @@ def _is_broadcast(element: Element, kind: str | None = None) -> bool:
 
 @RFC.must("4.2.1", says="A client signals that it is available by presence without a type, to nobody in person.")
 def test_client_sends_initial_presence(arrive: Arrive) -> None:
-    arrived(arrive)  # waits for just that
+    client = arrived(arrive).client  # which waits for just that
+    require(client.sent(_is_broadcast), "presence without a type, to nobody in person", "none")
 
 
 def _comes(played: Played) -> None:
@@ -94,8 +95,11 @@ def test_client_sends_presence(arrive: Arrive) -> None:
 def test_client_sends_no_probe(arrive: Arrive) -> None:
     played = arrived(arrive)
     played.presence(played.device)
-    probes = played.sent(lambda e: localname(e) == "presence" and e.get("type") == "probe")
-    require(not probes, "no presence of type probe", "; ".join(map(show, probes)))
+    played.sends_nothing(
+        f"<presence type='probe' to='{played.contact}'/>",
+        lambda e: localname(e) == "presence" and e.get("type") == "probe",
+        "presence of type probe",
+    )
 
 
 @RFC.should("4.5.1", says="Before it ends its session, a client becomes unavailable by presence of that type.")

@@ -13,6 +13,7 @@ from lab.plugin import (
     Specification,
     Stage,
     impossible,
+    on_every_transport,
     require,
     require_equal,
     require_error,
@@ -68,6 +69,7 @@ def authenticated(
 
 
 @RFC.must("7.4", "7.2", "7.3.1", says="The features that follow authentication include <bind/>.")
+@on_every_transport
 def test_binding_is_offered_after_authentication(connect: Connect) -> None:
     session = connect(Stage.SECURED)
     authenticate(session, connect.account())
@@ -92,12 +94,14 @@ def test_binding_is_not_offered_before_authentication(connect: Connect) -> None:
     "7.1",
     says="An empty <bind/> is answered by a result whose <jid/> is a full JID of the account.",
 )
+@on_every_transport
 def test_server_generates_a_resource(connect: Connect) -> None:
     session, account = authenticated(connect)
     resource_of(bind_iq(session), account)
 
 
 @RFC.must("7.6", "7.5", says="Resourceparts that the server generates are random: no two are alike.")
+@on_every_transport
 def test_generated_resources_differ(connect: Connect) -> None:
     account = connect.account()
     resources = [resource_of(bind_iq(authenticated(connect, account)[0]), account) for _ in range(4)]
@@ -107,6 +111,7 @@ def test_generated_resources_differ(connect: Connect) -> None:
 
 
 @RFC.should("7.7.1", says="A resourcepart that the client submits is accepted and told back without modification.")
+@on_every_transport
 def test_submitted_resource_is_accepted(connect: Connect) -> None:
     session, account = authenticated(connect)
     wanted = f"balcony {new_id()}"
@@ -114,6 +119,7 @@ def test_submitted_resource_is_accepted(connect: Connect) -> None:
 
 
 @RFC.should("7.7.1", says="A resourcepart beyond ASCII is accepted and told back without modification.")
+@on_every_transport
 def test_submitted_resource_beyond_ascii_is_accepted(connect: Connect) -> None:
     session, account = authenticated(connect)
     wanted = f"\u0431\u0430\u043b\u043a\u043e\u043d \u00e9 {new_id()}"
@@ -121,6 +127,7 @@ def test_submitted_resource_beyond_ascii_is_accepted(connect: Connect) -> None:
 
 
 @RFC.should("7.7.2.1", says="A resourcepart of zero length is replaced by one that the server generates.")
+@on_every_transport
 def test_empty_resource_is_replaced(connect: Connect) -> None:
     session, account = authenticated(connect)
     resource_of(bind_iq(session, ""), account)
@@ -136,6 +143,7 @@ UNFIT = [
 
 @RFC.should("7.7.2.1", says="A resourcepart that violates the rules for addresses is brought into conformance.")
 @pytest.mark.parametrize("unfit", UNFIT)
+@on_every_transport
 def test_unfit_resource_is_made_fit(connect: Connect, unfit: str) -> None:
     session, account = authenticated(connect)
     resource = resource_of(bind_iq(session, unfit), account)
@@ -146,6 +154,7 @@ def test_unfit_resource_is_made_fit(connect: Connect, unfit: str) -> None:
     "4.3.6", "7.7.2.1", says="A resourcepart that violates the rules for addresses is never bound as it stands."
 )
 @pytest.mark.parametrize("unfit", UNFIT)
+@on_every_transport
 def test_unfit_resource_is_never_bound_as_it_stands(connect: Connect, unfit: str) -> None:
     session, account = authenticated(connect)
     answer = bind_iq(session, unfit)
@@ -171,6 +180,7 @@ def fits(resource: str) -> bool:
         pytest.param("a\u00a0b", "a b", id="no-break-space"),
     ],
 )
+@on_every_transport
 def test_resource_is_normalised(connect: Connect, submitted: str, canonical: str) -> None:
     session, account = authenticated(connect)
     resource = resource_of(bind_iq(session, submitted), account)
@@ -186,6 +196,7 @@ def appear(session: Session) -> None:
 
 
 @RFC.should("7.1", says="An account can have several connected resources at once, and each gets its own stanzas.")
+@on_every_transport
 def test_several_resources_at_once(connect: Connect) -> None:
     account = connect.account()
     one = connect(account=account, resource="one", label="one")
@@ -269,6 +280,7 @@ def test_second_bind_on_a_stream_is_consistent(connect: Connect) -> None:
 
 
 @RFC.must_not("7.1", says="A stanza to somebody else, sent before a resource is bound, is not processed.")
+@on_every_transport
 def test_stanza_before_binding_is_not_delivered(connect: Connect) -> None:
     bob = connect(label="bob")
     session, account = authenticated(connect)
@@ -291,6 +303,7 @@ def settle(session: Session) -> None:
 
 
 @RFC.must("6.3.1", "7.4", says="A resource is not bound before the client has authenticated.")
+@on_every_transport
 def test_no_binding_before_authentication(connect: Connect) -> None:
     session = connect(Stage.SECURED)
     try:
@@ -301,6 +314,7 @@ def test_no_binding_before_authentication(connect: Connect) -> None:
 
 
 @RFC.must("6.3.1", says="A stanza that is sent before authentication is not processed.")
+@on_every_transport
 def test_stanza_before_authentication_is_not_delivered(connect: Connect) -> None:
     bob = connect(label="bob")
     session = connect(Stage.SECURED)
@@ -315,6 +329,7 @@ def test_stanza_before_authentication_is_not_delivered(connect: Connect) -> None
 
 
 @RFC.must_not("7.3.2", says="After binding there is no restart: stanzas go on at once, on the same stream.")
+@on_every_transport
 def test_no_restart_after_binding(connect: Connect) -> None:
     session, account = authenticated(connect)
     resource_of(bind_iq(session), account)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.plugin import Specification, require, require_equal, require_error, require_result
+from lab.plugin import Specification, on_every_transport, require, require_equal, require_error, require_result
 from lab.wire.namespaces import LAB, NS, ROSTER
 from lab.wire.session import Session, localname, new_id
 from scenarios.server.rfc6120._stanzas import (
@@ -20,6 +20,8 @@ from scenarios.server.rfc6120._stanzas import (
 )
 
 RFC = Specification("RFC 6120")
+
+pytestmark = on_every_transport
 
 
 @pytest.fixture
@@ -228,11 +230,9 @@ def test_error_of_a_client_reaches_who_asked(alice: Session, bob: Session) -> No
 def test_pipelined_iqs_are_each_answered_once(alice: Session) -> None:
     asked = [new_id() for _ in range(30)]
     known = f"<query xmlns='{NS['disco']}'/>"
-    alice.send(
-        "".join(
-            f"<iq type='get' id='{one}' to='{alice.domain}'>{UNKNOWN if place % 3 == 0 else known}</iq>"
-            for place, one in enumerate(asked)
-        )
+    alice.send_together(
+        f"<iq type='get' id='{one}' to='{alice.domain}'>{UNKNOWN if place % 3 == 0 else known}</iq>"
+        for place, one in enumerate(asked)
     )
     for place, one in enumerate(asked):
         reply = alice.expect(one)

@@ -30,6 +30,7 @@ import (
 )
 
 const (
+	language        = "en" // its user's
 	connectTime     = 20 * time.Second
 	ownPresenceTime = 3 * time.Second
 	closeTime       = time.Second // for the server to end its stream, too
@@ -120,12 +121,16 @@ func negotiate(ctx context.Context) (*xmpp.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	session, err := xmpp.NewClientSession(ctx, me, conn,
-		xmpp.BindResource(),
-		xmpp.StartTLS(trust),
-		// Without its -PLUS ones: they take tls-exporter for granted, whatever the server announces (XEP-0440).
-		xmpp.SASL("", os.Getenv("XMPP_PASSWORD"), sasl.ScramSha256, sasl.ScramSha1, sasl.Plain),
-	)
+	session, err := xmpp.NewSession(ctx, me.Domain(), me, conn, 0, xmpp.NewNegotiator(
+		func(*xmpp.Session, *xmpp.StreamConfig) xmpp.StreamConfig {
+			return xmpp.StreamConfig{Lang: language, Features: []xmpp.StreamFeature{
+				xmpp.BindResource(),
+				xmpp.StartTLS(trust),
+				// Without its -PLUS ones: they take tls-exporter for granted, whatever the server announces (XEP-0440).
+				xmpp.SASL("", os.Getenv("XMPP_PASSWORD"), sasl.ScramSha256, sasl.ScramSha1, sasl.Plain),
+			}}
+		},
+	))
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
@@ -200,13 +205,16 @@ func (c *client) serve(session *xmpp.Session, handler xmpp.Handler, ended chan s
 	}
 }
 
-// logOut closes the stream, and then the connection.
+// logOut says that it goes, closes the stream, and then the connection. Presence is the library's user's to send.
 func (c *client) logOut() error {
 	if !c.connected() {
 		return nil
 	}
 	c.setLeaving(true)
-	err := c.session.SetCloseDeadline(time.Now().Add(closeTime))
+	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+	defer cancel()
+	err := c.sendPresence(ctx, stanza.UnavailablePresence, "")
+	err = errors.Join(err, c.session.SetCloseDeadline(time.Now().Add(closeTime)))
 	err = errors.Join(err, c.session.Close())
 	<-c.ended
 	return err

@@ -7,8 +7,10 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
+	"mellium.im/xmlstream"
 	"mellium.im/xmpp/carbons"
 	"mellium.im/xmpp/disco"
 	"mellium.im/xmpp/history"
@@ -35,7 +37,7 @@ var known = map[string][]string{
 	"connect":        nil,
 	"disconnect":     nil,
 	"send-message":   {"to", "body", "type", "receipt"},
-	"send-presence":  {"to"},
+	"send-presence":  {"to", "show", "status", "priority"},
 	"subscribe":      {"jid"},
 	"accept":         {"jid"},
 	"refuse":         {"jid"},
@@ -74,7 +76,7 @@ func carryOut(c *client, given command) (results, error) {
 	case "send-message":
 		return c.sendMessage(ctx, given)
 	case "send-presence":
-		return nil, c.sendPresence(ctx, stanza.AvailablePresence, given.text("to"))
+		return nil, c.tellPresence(ctx, given)
 	case "subscribe":
 		return nil, c.sendPresence(ctx, stanza.SubscribePresence, given.text("jid"))
 	case "accept":
@@ -160,7 +162,25 @@ func newID() string {
 	return hex.EncodeToString(random)
 }
 
-func (c *client) sendPresence(ctx context.Context, kind stanza.PresenceType, to string) error {
+// tellPresence sends what RFC 6121 puts into presence, made as the library's documentation has stanzas made.
+func (c *client) tellPresence(ctx context.Context, given command) error {
+	var says []xml.TokenReader
+	for _, name := range []string{"show", "status"} {
+		if text := given.text(name); text != "" {
+			says = append(says, element(name, text))
+		}
+	}
+	if priority, ok := given.given["priority"].(float64); ok {
+		says = append(says, element("priority", strconv.Itoa(int(priority))))
+	}
+	return c.sendPresence(ctx, stanza.AvailablePresence, given.text("to"), says...)
+}
+
+func element(name, text string) xml.TokenReader {
+	return xmlstream.Wrap(xmlstream.Token(xml.CharData(text)), xml.StartElement{Name: xml.Name{Local: name}})
+}
+
+func (c *client) sendPresence(ctx context.Context, kind stanza.PresenceType, to string, says ...xml.TokenReader) error {
 	presence := stanza.Presence{Type: kind}
 	if to != "" {
 		parsed, err := jid.Parse(to)
@@ -169,7 +189,7 @@ func (c *client) sendPresence(ctx context.Context, kind stanza.PresenceType, to 
 		}
 		presence.To = parsed
 	}
-	return c.session.Send(ctx, presence.Wrap(nil))
+	return c.session.Send(ctx, presence.Wrap(xmlstream.MultiReader(says...)))
 }
 
 func (c *client) roster(ctx context.Context) (results, error) {

@@ -39,6 +39,7 @@ class Profanity(Shown):
         "join": ("join", "room nick"),
         "leave": ("leave_room", "room"),
         "enable-carbons": ("enable_carbons", ""),
+        "archive": ("archive", "with max"),
     }
 
     def connect(self) -> Facts:
@@ -61,7 +62,7 @@ class Profanity(Shown):
                 return "bad certificate"
             if any(word in line for line in self.shown[since:] for word in GAVE_UP):
                 return "gave up"
-            return "" if self.program and self.program.running() else "ended"
+            return ""
 
         try:
             how = self.until(outcome, "that profanity has connected")
@@ -83,7 +84,8 @@ class Profanity(Shown):
             self.told(lambda fact: fact["hook"] in ("connect", "no-roster"), "the roster", facts, ROSTER_WITHIN)
         found = re.search(r"jid: (\S+@\S+/\S+)|<jid>([^<]+)</jid>", said + self.new_log())
         connected = [fact["jid"] for fact in self.facts[facts:] if fact["hook"] == "connect"]
-        self.jid = connected[-1] if connected else (found[1] or found[2]) if found else ""
+        # Where its stream was resumed, nothing says the JID again: it is the same.
+        self.jid = connected[-1] if connected else (found[1] or found[2]) if found else self.jid
         tell("online", jid=self.jid)
         return {"jid": self.jid}
 
@@ -283,6 +285,10 @@ class Profanity(Shown):
         self.do("/carbons on")
         self.line(lambda line: "arbons" in line, "a line on carbons", since)
 
+    def archive(self, **_: object) -> None:
+        # With /mam on, a chat's window shows of the archive what it has room for: nobody tells what came from there.
+        raise Unsupported("profanity asks the archive for what a chat's window shows, and for no messages by number")
+
     # ---
 
     def _in_room(self, room: str) -> None:
@@ -312,5 +318,6 @@ def version() -> str:
 
 if __name__ == "__main__":
     agent = Profanity()
+    agent.start()  # before the lab waits for anything that the client is to do: it takes a second, or ten
     tell("ready", client="profanity", version=version())
     sys.exit(agent.run())

@@ -83,6 +83,7 @@ def prof_on_message_stanza_receive(stanza):
         carbon=carbon,
         stamp=_attribute(_child(inner, "delay", "urn:xmpp:delay"), "stamp"),
         replace=_attribute(_child(inner, "replace", "urn:xmpp:message-correct:0"), "id"),
+        archived=_child(message, "result", "urn:xmpp:mam:2") is not None,
     )
     receipt = _attribute(_child(inner, "received", "urn:xmpp:receipts"), "id")
     if receipt:

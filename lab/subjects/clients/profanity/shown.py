@@ -12,10 +12,11 @@ import os
 import re
 import sqlite3
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from console import COLUMNS, ROWS, Console
 from terminal import Failed, Program, TerminalAgent, bare, log, tell
@@ -36,9 +37,11 @@ tls.certpath={certificates}
 """
 """The console has all the screen, without times; a lost connection stays lost; one authority is trusted."""
 
+SAID = 65536  # characters of its log that are remembered
 MARK = "mark "  # what the plugin shows at a mark, before its number
 STILL = 0.02  # seconds without paint, after which the screen is read
-ANSWER_WITHIN = 10.0  # seconds for an entity to answer
+START_WITHIN = 50.0  # seconds for profanity to start: the lab waits 60 for an agent
+ANSWER_WITHIN = 15.0  # seconds for an entity to answer: the lab waits 20
 PASTE, PASTED, CLEAR_LINE = "\x1b[200~", "\x1b[201~", "\x15"
 SHOWS = {"online": None, "chat": "chat", "away": "away", "xa": "xa", "dnd": "dnd"}
 CONTACT = re.compile(r"^-? *(\S+@\S+|\S+\.\S+)(?: \((.*)\))? - (none|to|from|both)\b")
@@ -55,6 +58,7 @@ class Shown(TerminalAgent):
         self.online = self.leaving = False
         self.jid = ""
         self._heard = b""
+        self._said = ""
         self.facts: list[Facts] = []
         self.shown: list[str] = []
         self._painted_at = 0.0
@@ -118,7 +122,7 @@ class Shown(TerminalAgent):
         self._events = reads
         self.watch(reads, self._read_events)
         self.watch(self.program.terminal, self._read_terminal)
-        self.told(lambda fact: fact["hook"] == "start", "that profanity has started", 0)
+        self.told(lambda fact: fact["hook"] == "start", "that profanity has started", 0, START_WITHIN)
 
     def stop(self) -> None:
         if self.program is None:
@@ -197,10 +201,17 @@ class Shown(TerminalAgent):
         if data := self.program.read():
             self._console.paint(data)
             self._painted_at = time.monotonic()
+        elif not self.leaving:
+            self._died()
         else:
             self.unwatch(self.program.terminal)
-            if self.online:
-                self._lost("profanity ended")
+
+    def _died(self) -> NoReturn:
+        """profanity ended, and was not asked to: so does the agent, whose end is told of its client's."""
+        pid, self.program = self.program.pid, None
+        _, status = os.waitpid(pid, 0)
+        code = os.waitstatus_to_exitcode(status)
+        sys.exit(f"profanity {f'was killed by signal {-code}' if code < 0 else f'exited with code {code}'}")
 
     def _look(self) -> None:
         self._painted_at = 0.0
@@ -268,13 +279,16 @@ class Shown(TerminalAgent):
             self.roster_changed = True
 
     def _message(self, fact: Facts) -> None:
+        if fact.get("archived"):  # the hook is called, though such a message is not printed: it goes into the archive
+            log(f"a result of an archive, which profanity does not print: {fact['body']}")
+            return
         groupchat = fact["hook"] in ("room", "history")
         corrects = fact.get("replace") if fact["hook"] in ("chat", "room") else None
-        said = self.new_log()
-        if corrects and "Illicit LMC attempt" in said:
+        self._said = (self._said + self.new_log())[-SAID:]  # of several messages, maybe: each names the body
+        if corrects and re.search(f"Illicit LMC attempt .* with: {re.escape(fact['body'])}", self._said):
             log(f"a correction that profanity does not show: {fact['body']}")
             return
-        if corrects and f"Replace ID {corrects} could not be found" in said:
+        if corrects and f"Replace ID {corrects} could not be found in buffer. Message: {fact['body']}" in self._said:
             corrects = None
         tell(
             "message",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import ssl
 from collections.abc import Mapping
@@ -106,12 +107,14 @@ class Client:
         return {"jid": self.xmpp.boundjid.full}
 
     async def _session_start(self, _: object) -> None:
-        self.xmpp.send_presence()
         try:
-            # The server works off one's stanzas in order: with the answer, it knows of the presence.
             await self.xmpp.get_roster()
         except XMPPError as error:  # the session is there, with or without a roster
             tell("log", text=f"no roster: {error.format()}")
+        self.xmpp.send_presence()
+        with contextlib.suppress(XMPPError):
+            # The server works off one's stanzas in order: with an answer, whichever, it knows of the presence.
+            await self.xmpp["xep_0199"].send_ping(self.xmpp.boundjid.domain)
         self._session_resumed(None)
 
     def _session_resumed(self, _: object) -> None:
@@ -201,7 +204,9 @@ class Client:
             shown["id"] = message["id"]
         if message.get_plugin("delay", check=True) and message["delay"]["stamp"]:
             shown["stamp"] = _stamp(message["delay"]["stamp"])
-        # No `corrects`: slixmpp says that a message wants to replace another; whether it does is its user's to judge.
+        if self.xmpp["xep_0308"].is_correction(message):
+            # It says that a message is a correction; which one's place it takes, if any's, is its user's to judge.
+            shown["corrects"] = ""
         return shown
 
     def _receipt(self, message: Message) -> None:

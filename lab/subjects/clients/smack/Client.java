@@ -12,6 +12,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import javax.net.ssl.TrustManagerFactory;
 import javax.net.ssl.X509TrustManager;
+import org.jivesoftware.smack.ReconnectionManager;
 import org.jivesoftware.smack.SmackConfiguration;
 import org.jivesoftware.smack.StanzaCollector;
 import org.jivesoftware.smack.chat2.ChatManager;
@@ -50,6 +51,7 @@ import org.jxmpp.jid.parts.Resourcepart;
 final class Client {
     private static final int REPLY_MILLIS = 15_000; // before an entity counts as mute
     private static final int OWN_PRESENCE_MILLIS = 3_000;
+    private static final int RECONNECTION_SECONDS = 1;
     private static final int PAGE = 50; // messages of an archive, if the lab does not say how many
 
     private final Map<String, String> environment;
@@ -104,8 +106,7 @@ final class Client {
             case "archive" -> {
                 return Teller.object("messages", archive(given));
             }
-            case "publish-nick" -> PepManager.getInstanceFor(connection).publish(
-                    Nick.NAMESPACE, new PayloadItem<>(new Nick(given.text("nick"))));
+            case "publish-nick" -> publish(new Nick(given.text("nick")));
             default -> throw new Unsupported("Smack has no " + given.command);
         }
         return new JsonObject();
@@ -135,11 +136,21 @@ final class Client {
             if (!listeners.resumed) {
                 own.nextResult(OWN_PRESENCE_MILLIS); // the server shows it to its owner: it knows of it then
             }
+            if (mine.isSmEnabled()) {
+                resumeByItself(mine);
+            }
         } catch (Exception error) {
             giveUp();
             throw error;
         }
         return Teller.object("jid", mine.getUser().toString());
+    }
+
+    /** Smack can come again when its stream breaks, and does not unless it is asked to. */
+    private static void resumeByItself(XMPPTCPConnection connection) {
+        ReconnectionManager again = ReconnectionManager.getInstanceFor(connection);
+        again.setFixedDelay(RECONNECTION_SECONDS);
+        again.enableAutomaticReconnection();
     }
 
     private void giveUp() {
@@ -247,6 +258,14 @@ final class Client {
             }
         }
         return messages;
+    }
+
+    private void publish(Nick nick) throws Exception {
+        PepManager own = PepManager.getInstanceFor(connection);
+        if (!own.isSupported()) { // XEP-0163 §6.1 has one ask first
+            throw new IllegalStateException("the server has no personal eventing");
+        }
+        own.publish(Nick.NAMESPACE, new PayloadItem<>(nick));
     }
 
     // --- presence and roster

@@ -4,6 +4,7 @@ import java.util.concurrent.CountDownLatch;
 import org.jivesoftware.smack.ConnectionListener;
 import org.jivesoftware.smack.XMPPConnection;
 import org.jivesoftware.smack.chat2.ChatManager;
+import org.jivesoftware.smack.filter.MessageTypeFilter;
 import org.jivesoftware.smack.packet.Message;
 import org.jivesoftware.smack.packet.Presence;
 import org.jivesoftware.smack.roster.AbstractRosterListener;
@@ -43,6 +44,8 @@ final class Listeners extends AbstractRosterListener implements ConnectionListen
             return null; // the user answers
         });
         ChatManager.getInstanceFor(connection).addIncomingListener((from, message, chat) -> tell(message, null));
+        // No chat of Smack's has headlines.
+        connection.addSyncStanzaListener(stanza -> tell((Message) stanza, null), MessageTypeFilter.HEADLINE);
         CarbonManager.getInstanceFor(connection).addCarbonCopyReceivedListener(
                 (direction, copy, wrapping) -> tell(copy, direction.toString()));
         ChatStateManager.getInstance(connection).addChatStateListener((chat, state, message) ->

@@ -6,6 +6,7 @@ The variable FAKE_AGENT names the way.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import select
@@ -23,20 +24,37 @@ from lab.cell import Account, Cell, Endpoint, Subject, Transport
 from lab.errors import LabError
 from lab.wire import negotiation
 from lab.wire.negotiation import Stage
-from lab.wire.session import Session
+from lab.wire.session import Session, StreamFailed
 from lab.wire.transport import ConnectionLost, NoAnswer
 
 FEATURES = (fake_im, fake_core)
+REDIRECTS = 3  # that it follows in a row
 LOCK = threading.Lock()
 """Held by whoever reads or writes: two threads at once are too much for TLS."""
 STATE: dict[str, Any] = {"asked": False}
 
 
 def log_in(stage: Stage) -> Session:
-    localpart, _, domain = os.environ["XMPP_JID"].partition("@")
-    account = Account(localpart, domain, os.environ["XMPP_PASSWORD"])
-    over: Transport = "c2s-direct-tls" if os.environ["XMPP_TLS"] == "direct" else "c2s"
+    """At the address that it was told, or where a server sends it on to (RFC 6120 §4.9.3.19)."""
     endpoint = Endpoint(os.environ["XMPP_HOST"], int(os.environ["XMPP_PORT"]))
+    domain = os.environ["XMPP_JID"].partition("@")[2]
+    for redirects in itertools.count():
+        try:
+            return log_in_at(endpoint, domain, stage)
+        except StreamFailed as failure:
+            there = failure.element.findtext("{*}see-other-host")
+            if there is None or (redirects >= REDIRECTS and WRONG != "redirects-for-ever"):
+                raise
+            host, _, port = there.rpartition(":")
+            endpoint = Endpoint(host, int(port))
+            if WRONG == "asks-the-other-domain":
+                domain = host
+    raise AssertionError("never reached")
+
+
+def log_in_at(endpoint: Endpoint, domain: str, stage: Stage) -> Session:
+    account = Account(os.environ["XMPP_JID"].partition("@")[0], domain, os.environ["XMPP_PASSWORD"])
+    over: Transport = "c2s-direct-tls" if os.environ["XMPP_TLS"] == "direct" else "c2s"
     cell = Cell(domain, Subject("", ""), {over: endpoint}, ca=Path(os.environ["XMPP_CA"]), patience=30.0)
     session = fake_login.log_in(cell, account, over, stage, fake_im.ACKS)
     plain = session.send

@@ -11,6 +11,7 @@ from typing import Any
 from xml.sax.saxutils import quoteattr
 
 import fake_disco
+import fake_planted
 from telling import WRONG, tell
 
 from lab.errors import LabError
@@ -51,6 +52,8 @@ def passes_over(session: Session, element: Any) -> bool:
         for name, value in element.attrib.items():
             if name.startswith("{"):
                 tell("message", **{"from": element.get("from", ""), "body": value})
+        return True
+    if fake_planted.hit(session, element, answer):
         return True
     _answers_too_much(session, element)
     return fake_disco.noticed(session, element)

@@ -77,7 +77,7 @@ def _message(session: Session, stanza: Any) -> None:
     elif result is not None:
         if _is_asked_for(session, result, sender):
             _QUERIES[_opened(result)].append(result)
-        elif WRONG == "shows-any-result":
+        elif WRONG in {"shows-any-result", "shows-results-unasked"}:
             _show(session, result.find("forward:forwarded/c:message", NS))
     elif stanza.get("type") != "error" or WRONG in {"shows-errors", "answers-errors", "receipts-for-errors"}:
         _plain(session, stanza, sender)
@@ -85,7 +85,7 @@ def _message(session: Session, stanza: Any) -> None:
 
 def _copied(session: Session, copy: Any) -> None:
     kind, message = localname(copy), copy.find("forward:forwarded/c:message", NS)
-    if f"hides-{kind}" == WRONG:
+    if f"hides-{kind}" == WRONG or message is None:
         return
     if f"answers-{kind}" == WRONG:
         _acknowledge(session, message.get("from"), message.get("id", ""), "chat")
@@ -158,6 +158,8 @@ def _acknowledge(session: Session, to: str, identifier: str, kind: str) -> None:
 
 def _show(session: Session, message: Any, *, carbon: str = "") -> None:
     """Show a message that has a body, as far as there is nothing against it."""
+    if message is None or (WRONG == "mute-before-roster" and not fake_roster.STATE["loaded"]):
+        return
     kind, sender = message.get("type", "normal"), message.get("from") or bare(session.jid)
     bodies = [body.text or "" for body in message.iterfind(_BODY)]
     if not bodies and WRONG == "shows-empty":
@@ -293,3 +295,5 @@ DOES: dict[str, Callable[[Session, dict[str, Any]], dict[str, Any]]] = {
     "refuse": fake_roster.refuse,
     "remove-contact": fake_roster.remove,
 }
+if WRONG == "shows-results-unasked":
+    del DOES["archive"]

@@ -13,6 +13,9 @@ from lab.wire.namespaces import NS, ROSTER
 from lab.wire.session import Session, localname, new_id
 
 ROSTER_SHOWN: dict[str, dict[str, str]] = {}
+STATE = {"loaded": False}
+_SUBSCRIPTIONS = ("none", "to", "from", "both")
+_VERSIONS: list[str] = []  # of the rosters that it was sent
 _SEEN: dict[str, str] = {}  # who asked for a subscription -> the id of the request
 
 
@@ -22,7 +25,18 @@ def begin(session: Session) -> None:
         session.send("<presence/>")
     content = "<item jid='x@example.test'/>" if WRONG == "asks-with-item" else ""
     version = " ver=''" if WRONG == "sends-version" else ""
-    answer = fake_iq.ask(session, "get", f"<query xmlns='{ROSTER}'{version}>{content}</query>")
+    if WRONG == "remembers-version" and _VERSIONS:
+        version = f" ver='{_VERSIONS[-1]}'"
+    fake_iq.ask_and_go_on(session, "get", f"<query xmlns='{ROSTER}'{version}>{content}</query>", _take_result)
+
+
+def _take_result(answer: Any) -> None:
+    STATE["loaded"] = True
+    for query in answer.iterfind("roster:query", NS):
+        _VERSIONS.append(query.get("ver", ""))
+        for item in query:
+            if item.get("subscription") not in _SUBSCRIPTIONS:
+                item.set("subscription", "both" if WRONG == "believes-odd-subscriptions" else "none")
     if WRONG != "shows-no-roster":
         _take(answer)
 
@@ -30,6 +44,8 @@ def begin(session: Session) -> None:
 def _take(iq: Any) -> None:
     for item in iq.iterfind("roster:query/roster:item", NS):
         jid, subscription = item.get("jid"), item.get("subscription", "none")
+        if not jid or subscription not in {"none", "to", "from", "both", "remove"}:
+            continue
         if subscription == "remove" and WRONG != "keeps-removed":
             ROSTER_SHOWN.pop(jid, None)
         elif subscription != "remove":
@@ -42,6 +58,7 @@ def believes(session: Session, sender: str, what: str) -> bool:
     own = bare(session.jid)
     return {
         f"{what}-of-anybody": True,
+        "planted-faults": what == "carbons",
         f"{what}-of-own-resources": bare(sender) == own,
         f"{what}-of-server": sender == session.domain,
         f"{what}-of-own-prefix": sender.startswith(own),

@@ -1,0 +1,1 @@
+"""RFC 7395: the checks of XMPP over WebSocket, by what they are about."""

@@ -1,0 +1,1 @@
+"""XEP-0124: the checks of BOSH below what it carries, by what they are about."""
