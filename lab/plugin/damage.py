@@ -11,7 +11,7 @@ from copy import deepcopy
 
 from lxml import etree
 
-from lab.wire.namespaces import LAB, SASL, STANZA_ERROR, STREAM_ERROR
+from lab.wire.namespaces import HTTPBIND, LAB, SASL, STANZA_ERROR, STREAM_ERROR, XBOSH
 from lab.wire.session import localname
 from lab.wire.stream import Element, Event, Received, StreamClosed, StreamOpened
 
@@ -25,6 +25,11 @@ STANZA_TYPES = {
     "presence": {"error": "unavailable", "unavailable": "available"},
 }
 CONDITION_NAMESPACES = (STANZA_ERROR, STREAM_ERROR, SASL)
+BODY_ATTRIBUTES = (
+    *("type", "sid", "wait", "requests", "hold", "ver", "polling", "inactivity", "maxpause", "condition"),
+    *(f"{{{XBOSH}}}{name}" for name in ("version", "restartlogic")),
+)
+MORE = 100_000
 OTHER_CONDITION = {STANZA_ERROR: "gone", STREAM_ERROR: "reset", SASL: "temporary-auth-failure"}
 
 
@@ -120,6 +125,8 @@ def namespace_changed(event: Event) -> list[Event] | None:
 
 def condition_swapped(event: Event) -> list[Event] | None:
     """Another defined condition stands where the condition was."""
+    if isinstance(event, StreamClosed):
+        return [StreamClosed("undefined-condition")] if event.condition else None
 
     def change(element: Element) -> bool:
         for node in element.iter(*(f"{{{ns}}}*" for ns in CONDITION_NAMESPACES)):
@@ -175,6 +182,23 @@ def attribute_changed(event: Event) -> list[Event] | None:
     return _changed(event, change)
 
 
+def _body_changed(name: str) -> Damage:
+    """An attribute of a <body/> of BOSH has another value: more, where it is a number."""
+
+    def damage(event: Event) -> list[Event] | None:
+        if not isinstance(event, Received) or event.element.tag != f"{{{HTTPBIND}}}body":
+            return None
+
+        def other(value: str | None) -> str | None:
+            if value is None:
+                return "terminate" if name == "type" else None
+            return str(int(value) + MORE) if value.isascii() and value.isdigit() else f"damaged-{value}"
+
+        return _attribute(event, name, other)
+
+    return damage
+
+
 DAMAGES: dict[str, Damage] = {
     "dropped": dropped,
     "duplicated": duplicated,
@@ -191,6 +215,7 @@ DAMAGES: dict[str, Damage] = {
     "error type changed": error_type_changed,
     "text changed": text_changed,
     "attribute changed": attribute_changed,
+    **{f"body {name.rpartition('}')[2]} changed": _body_changed(name) for name in BODY_ATTRIBUTES},
 }
 
 
