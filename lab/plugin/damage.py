@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from lab.wire.namespaces import CLIENT, LAB, SASL, STANZA_ERROR, STREAM_ERROR, XML_LANG
+from lab.wire.namespaces import CLIENT, HTTPBIND, LAB, SASL, STANZA_ERROR, STREAM_ERROR, XBOSH, XML_LANG
 from lab.wire.session import localname
 from lab.wire.stream import Element, Event, Received, StreamClosed, StreamOpened
 
@@ -28,6 +28,11 @@ STANZA_TYPES = {
     "presence": {"error": "unavailable", "unavailable": "available"},
 }
 CONDITION_NAMESPACES = (STANZA_ERROR, STREAM_ERROR, SASL)
+BODY_ATTRIBUTES = (
+    *("type", "sid", "wait", "requests", "hold", "ver", "polling", "inactivity", "maxpause", "condition"),
+    *(f"{{{XBOSH}}}{name}" for name in ("version", "restartlogic")),
+)
+MORE = 100_000
 OTHER_CONDITION = {STANZA_ERROR: "gone", STREAM_ERROR: "reset", SASL: "temporary-auth-failure"}
 
 
@@ -132,6 +137,8 @@ def namespace_changed(event: Event) -> list[Event] | None:
 
 def condition_swapped(event: Event) -> list[Event] | None:
     """Another defined condition stands where the condition was."""
+    if isinstance(event, StreamClosed):
+        return [StreamClosed("undefined-condition")] if event.condition else None
 
     def change(element: Element) -> bool:
         for node in element.iter(*(f"{{{ns}}}*" for ns in CONDITION_NAMESPACES)):
@@ -200,6 +207,23 @@ def attributes_gone(event: Event) -> list[Event] | None:
     return _changed(event, change)
 
 
+def _body_changed(name: str) -> Damage:
+    """An attribute of a <body/> of BOSH has another value: more, where it is a number."""
+
+    def damage(event: Event) -> list[Event] | None:
+        if not isinstance(event, Received) or event.element.tag != f"{{{HTTPBIND}}}body":
+            return None
+
+        def other(value: str | None) -> str | None:
+            if value is None:
+                return "terminate" if name == "type" else None
+            return str(int(value) + MORE) if value.isascii() and value.isdigit() else f"damaged-{value}"
+
+        return _attribute(event, name, other)
+
+    return damage
+
+
 DAMAGES: dict[str, Damage] = {
     "dropped": dropped,
     "duplicated": duplicated,
@@ -217,6 +241,7 @@ DAMAGES: dict[str, Damage] = {
     "text changed": text_changed,
     "attribute changed": attribute_changed,
     "attributes gone": attributes_gone,
+    **{f"body {name.rpartition('}')[2]} changed": _body_changed(name) for name in BODY_ATTRIBUTES},
 }
 
 
