@@ -18,8 +18,8 @@ from lab import catalogue
 from lab.errors import MachineError
 from lab.plugin.hooks import event_of
 from lab.record import CheckResult, Writer
-from lab.subjects.known import Known
-from lab.verdict import Check, Expectation, Outcome, expectation, over_tcp
+from lab.subjects.known import Known, entry_for
+from lab.verdict import Check, Expectation, Outcome, expectation
 
 WATCH_SECONDS = 0.5  # between two looks at whether the subject is gone for good
 
@@ -63,7 +63,7 @@ class _Collector(catalogue.Problems):
             self._take(CheckResult(check, Outcome.ERROR, Expectation.UNEXPECTED, time.time(), 0.0, reason=reason))
 
     def _take(self, result: CheckResult) -> None:
-        listed = self._listed(result)
+        listed = entry_for(result.check.name, result.outcome, self._known)
         result = replace(
             result,
             expectation=expectation(
@@ -84,14 +84,6 @@ class _Collector(catalogue.Problems):
         self._listener.result(result)
         if result.outcome.bad:
             self._stop_when_gone()
-
-    def _listed(self, result: CheckResult) -> Known | None:
-        """What the list says of a check. Over another transport it may fail as it is listed for over TCP."""
-        name = result.check.name
-        if name in self._known or not result.outcome.bad:
-            return self._known.get(name)
-        below = self._known.get(over_tcp(name))
-        return below if below and below.outcome == result.outcome else None
 
     def _stop_when_gone(self) -> None:
         if self.stopped or time.monotonic() - self._looked < WATCH_SECONDS:
