@@ -33,6 +33,23 @@ def user(connect: Connect, *, account: Account | None = None, label: str = "user
     return session
 
 
+def two(connect: Connect, account: Account | None = None) -> tuple[Session, Session]:
+    """Two sessions of one account that are told everything: available, and interested."""
+    account = account or connect.account()
+    return user(connect, account=account, label="first"), user(connect, account=account, label="second")
+
+
+def request_of(session: Session, sender: Session) -> Element:
+    return session.expect(is_presence("subscribe", sender.bare_jid), f"the request of {sender.bare_jid}")
+
+
+def asks(bob: Session, alice_jid: str, content: str = "") -> str:
+    """Somebody asks, and the server has taken it in."""
+    identifier = send(bob, "subscribe", alice_jid, content)
+    bob.sentinel()
+    return identifier
+
+
 def stanza(kind: str, sender: str, to: str, content: str = "") -> str:
     """Presence of a type as a component sends it, who bears an address of its own (XEP-0114 §3)."""
     return f"<presence type='{kind}' id='{new_id()}' from='{sender}' to='{to}'>{content}</presence>"

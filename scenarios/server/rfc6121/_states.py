@@ -29,7 +29,7 @@ class Passed(StrEnum):
 
 @dataclass(frozen=True)
 class State:
-    """One of the nine states (§A.1). `name` is as checks are called: `none`, `to+in`, `none+out+in`."""
+    """One of the nine states (§A.1). `name` is as checks are called: `none`, `to-in`, `none-out-in`."""
 
     subscription: str
     out: bool = False
@@ -37,7 +37,7 @@ class State:
 
     @property
     def name(self) -> str:
-        return self.subscription + "+out" * self.out + "+in" * self.pending_in
+        return self.subscription + "-out" * self.out + "-in" * self.pending_in
 
     @property
     def spoken(self) -> str:
@@ -80,7 +80,7 @@ class Line:
 
     @property
     def name(self) -> str:
-        return f"{self.kind}:{self.before.name.replace('+', '-')}"
+        return f"{self.kind}:{self.before.name}"
 
     @property
     def changes(self) -> bool:
@@ -95,14 +95,14 @@ _OUTBOUND = {
     "subscribe": (
         ("A.2.1", "3.1.2", "12"),
         """
-        none         M     none+out
-        none+out     M     -
-        none+in      M     none+out+in
-        none+out+in  M     -
+        none         M     none-out
+        none-out     M     -
+        none-in      M     none-out-in
+        none-out-in  M     -
         to           M     -
-        to+in        M     -
-        from         M     from+out
-        from+out     M     -
+        to-in        M     -
+        from         M     from-out
+        from-out     M     -
         both         M     -
         """,
     ),
@@ -110,13 +110,13 @@ _OUTBOUND = {
         ("A.2.2", "3.3.2", "12"),
         """
         none         M     -
-        none+out     M     none
-        none+in      M     -
-        none+out+in  M     none+in
+        none-out     M     none
+        none-in      M     -
+        none-out-in  M     none-in
         to           M     none
-        to+in        M     none+in
+        to-in        M     none-in
         from         M     -
-        from+out     M     from
+        from-out     M     from
         both         M     from
         """,
     ),
@@ -124,13 +124,13 @@ _OUTBOUND = {
         ("A.2.3", "3.4.2", "3.1.5", "12"),
         """
         none         M.N.  -
-        none+out     M.N.  -
-        none+in      M     from
-        none+out+in  M     from+out
+        none-out     M.N.  -
+        none-in      M     from
+        none-out-in  M     from-out
         to           M.N.  -
-        to+in        M     both
+        to-in        M     both
         from         M.N.  -
-        from+out     M.N.  -
+        from-out     M.N.  -
         both         M.N.  -
         """,
     ),
@@ -138,13 +138,13 @@ _OUTBOUND = {
         ("A.2.4", "3.2.2", "12"),
         """
         none         S.N.  -
-        none+out     S.N.  -
-        none+in      M     none
-        none+out+in  M     none+out
+        none-out     S.N.  -
+        none-in      M     none
+        none-out-in  M     none-out
         to           S.N.  -
-        to+in        M     to
+        to-in        M     to
         from         M     none
-        from+out     M     none+out
+        from-out     M     none-out
         both         M     to
         """,
     ),
@@ -153,14 +153,14 @@ _INBOUND = {
     "subscribe": (
         ("A.3.1", "3.1.3", "12"),
         """
-        none         M     none+in
-        none+out     M     none+out+in
-        none+in      S.N.  -
-        none+out+in  S.N.  -
-        to           M     to+in
-        to+in        S.N.  -
+        none         M     none-in
+        none-out     M     none-out-in
+        none-in      S.N.  -
+        none-out-in  S.N.  -
+        to           M     to-in
+        to-in        S.N.  -
         from         S.N.  -          /subscribed
-        from+out     S.N.  -          /subscribed
+        from-out     S.N.  -          /subscribed
         both         S.N.  -          /subscribed
         """,
     ),
@@ -168,13 +168,13 @@ _INBOUND = {
         ("A.3.2", "3.3.3", "12"),
         """
         none         S.N.  -
-        none+out     S.N.  -
-        none+in      any   none
-        none+out+in  any   none+out
+        none-out     S.N.  -
+        none-in      any   none
+        none-out-in  any   none-out
         to           S.N.  -
-        to+in        any   to
+        to-in        any   to
         from         M     none       /unsubscribed
-        from+out     M     none+out   /unsubscribed
+        from-out     M     none-out   /unsubscribed
         both         M     to         /unsubscribed
         """,
     ),
@@ -182,13 +182,13 @@ _INBOUND = {
         ("A.3.3", "3.1.6", "12"),
         """
         none         S.N.  -
-        none+out     M     to
-        none+in      S.N.  -
-        none+out+in  M     to+in
+        none-out     M     to
+        none-in      S.N.  -
+        none-out-in  M     to-in
         to           S.N.  -
-        to+in        S.N.  -
+        to-in        S.N.  -
         from         S.N.  -
-        from+out     M     both
+        from-out     M     both
         both         S.N.  -
         """,
     ),
@@ -196,13 +196,13 @@ _INBOUND = {
         ("A.3.4", "3.2.3", "12"),
         """
         none         S.N.  -
-        none+out     M     none
-        none+in      S.N.  -
-        none+out+in  M     none+in
+        none-out     M     none
+        none-in      S.N.  -
+        none-out-in  M     none-in
         to           M     none
-        to+in        M     none+in
+        to-in        M     none-in
         from         S.N.  -
-        from+out     M     from
+        from-out     M     from
         both         M     from
         """,
     ),

@@ -305,7 +305,7 @@ def test_probe_of_nobody_is_ignored_or_unsubscribed(contact: Session, connect: C
     )
 
 
-FOR_NOBODY = {"subscribed": "none+out", "unsubscribe": "from", "unsubscribed": "to"}
+FOR_NOBODY = {"subscribed": "none-out", "unsubscribe": "from", "unsubscribed": "to"}
 
 
 @with_component

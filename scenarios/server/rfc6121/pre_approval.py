@@ -59,7 +59,20 @@ def _is_answered(session: Session, contact: Session) -> None:
     require_equal(entry(session, contact.jid).subscription, "from", "the subscription")
 
 
-@pytest.mark.parametrize("before", ["unknown", "none", "none+out", "to"])
+@RFC.must("3.4", says="A server that heeds pre-approvals says so in its stream features.")
+def test_pre_approval_is_offered(connect: Connect, contact: Session) -> None:
+    alice = user(connect)
+    _pre_approve(alice, contact)
+    contact.send(stanza("subscribe", contact.jid, alice.bare_jid))
+    contact.sentinel(alice)
+    alice.sentinel(contact)
+    heeded = entry(alice, contact.jid).subscription == "from"
+    features = alice.features
+    offered = features is not None and features.find(PRE_APPROVAL) is not None
+    require(offered or not heeded, "the feature 'sub'", features)
+
+
+@pytest.mark.parametrize("before", ["unknown", "none", "none-out", "to"])
 @RFC.must("3.4.2", "A.2.3", says="A pre-approval keeps the state of the roster item, or makes one, and pushes it.")
 def test_pre_approval_is_pushed(before: str, connect: Connect, contact: Session) -> None:
     alice = _user(connect)
@@ -120,7 +133,7 @@ def test_pre_approval_is_taken_back(by: str, connect: Connect, contact: Session)
     require_state(alice, contact.jid, STATES["none"])
 
 
-@pytest.mark.parametrize("before", ["none", "none+out", "to"])
+@pytest.mark.parametrize("before", ["none", "none-out", "to"])
 @RFC.must_not("3.2.2", says="A pre-approval that is taken back is no matter of the contact's: nothing is routed.")
 def test_pre_approval_is_taken_back_silently(before: str, connect: Connect, contact: Session) -> None:
     alice = _user(connect)
@@ -152,4 +165,4 @@ def test_pre_approval_asks_for_nothing(connect: Connect, contact: Session) -> No
     _pre_approve(alice, contact)
     require_state(alice, contact.jid, STATES["none"])
     ask(alice, contact)
-    require_state(alice, contact.jid, STATES["none+out"])
+    require_state(alice, contact.jid, STATES["none-out"])

@@ -113,7 +113,7 @@ def test_presence_reaches_all_resources_of_a_contact(kind: str, connect: Connect
         _none_more(owner, watcher, owner.jid)
 
 
-STRANGERS = ["none", "none+out", "none+in", "none+out+in", "to", "to+in"]
+STRANGERS = ["none", "none-out", "none-in", "none-out-in", "to", "to-in"]
 
 
 @with_component

@@ -17,8 +17,8 @@ RFC = Specification("RFC 6121")
 
 pytestmark = pytest.mark.xdist_group("component")
 
-SUBSCRIBED = ["from", "from+out", "both"]
-OTHERS = ["none", "none+out", "none+in", "none+out+in", "to", "to+in"]
+SUBSCRIBED = ["from", "from-out", "both"]
+OTHERS = ["none", "none-out", "none-in", "none-out-in", "to", "to-in"]
 
 
 def _probe(contact: Session, to: str) -> str:
