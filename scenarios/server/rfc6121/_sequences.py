@@ -23,7 +23,7 @@ from scenarios.server.rfc6121._playing import is_presence, require_state, send, 
 from scenarios.server.rfc6121._roster import change, removal
 from scenarios.server.rfc6121._states import KINDS, STATES
 
-EXAMPLES, STEPS = 12, 8
+EXAMPLES, STEPS = 10, 8
 SHORTER = 20
 """Sequences that are tried in search of a shorter one that fails."""
 
