@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.report.browsing import ARGUMENTS, CHROMIUM, WIDTHS
 
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 # A shell that runs the tests in the background has them ignore SIGINT, and their children with them: with a handler
 # here, children get the default again, and Ctrl-C can be tested.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# Drawing is slow where the machine has other work, and says nothing of a strategy then.
+settings.register_profile("crowded", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("crowded")
 
 
 @pytest.fixture(scope="session")

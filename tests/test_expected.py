@@ -70,11 +70,3 @@ def test_a_client_with_itself_answers_in_both_parts() -> None:
 )
 def test_only_a_pairs_checks_have_a_mirrored_name(name: str, other: str) -> None:
     assert mirrored(name) == other
-
-
-def test_over_another_transport_a_check_may_fail_as_over_tcp() -> None:
-    alone, carried = [side("prosody", "rfc-6120/one")], "rfc-7395/rfc-6120/one"
-    assert reason(alone, carried) == "the list of prosody"
-    assert reason(alone, carried, outcome=Outcome.CRASH) is None
-    assert reason(alone, carried, outcome=Outcome.PASS) is None
-    assert reason(alone, "rfc-7395/rfc-6120/two") is None

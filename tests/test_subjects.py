@@ -7,11 +7,21 @@ from pathlib import Path
 
 import pytest
 
+from lab.cell import Endpoint
 from lab.errors import UsageError
 from lab.subjects import all_subjects, fill, find
-from lab.subjects.known import Known, KnownFinding, expectation_of_finding, known, known_findings, listed, not_seen
+from lab.subjects.known import (
+    Known,
+    KnownFinding,
+    entry_for,
+    expectation_of_finding,
+    known,
+    known_findings,
+    listed,
+    not_seen,
+)
 from lab.subjects.subject_file import read
-from lab.verdict import Expectation
+from lab.verdict import Expectation, Outcome
 
 SUBJECT = """\
 name = "mine"
@@ -413,3 +423,35 @@ def test_a_list_that_cannot_be_read_is_said(tmp_path: Path, text: str | None, sa
         file.write_text(text, encoding="utf-8")
     with pytest.raises(UsageError, match=said):
         listed(None, "", [file])
+
+
+def test_what_is_known_over_tcp_is_known_over_other_transports_that_fail_alike() -> None:
+    entry = Known("xep-0030/a", "fail", "because")
+    other = Known("rfc-7395/xep-0030/b", "fail", "because of WebSocket")
+    listed = {e.check: e for e in (entry, other)}
+    assert entry_for("rfc-7395/xep-0030/a", Outcome.FAIL, listed) is entry
+    assert entry_for("rfc-7395/xep-0030/b", Outcome.FAIL, listed) is other
+    assert entry_for("rfc-7395/xep-0030/a", Outcome.CRASH, listed) is None
+    assert entry_for("rfc-7395/xep-0030/a", Outcome.PASS, listed) is None, "it needs no mending: nobody listed it"
+    assert entry_for("xep-0030/a", Outcome.PASS, listed) is entry
+
+
+def test_paths_lie_on_the_http_ports() -> None:
+    prosody = find("prosody")
+    found = prosody.within_http({"https": Endpoint("127.0.0.1", 1), "http": Endpoint("127.0.0.1", 2)})
+    assert found == {
+        "websocket": Endpoint("127.0.0.1", 1, "/xmpp-websocket"),
+        "websocket-plain": Endpoint("127.0.0.1", 2, "/xmpp-websocket"),
+        "bosh": Endpoint("127.0.0.1", 1, "/http-bind"),
+        "bosh-plain": Endpoint("127.0.0.1", 2, "/http-bind"),
+    }
+    assert prosody.within_http({}) == {}
+    assert find("pyjabber").within_http({"https": Endpoint("127.0.0.1", 1)}) == {}
+
+
+def test_a_path_begins_with_a_slash(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    broken = SUBJECT.replace("[ports]", '[paths]\nbosh = "http-bind"\n\n[ports]')
+    (tmp_path / "mine" / "subject.toml").write_text(broken, encoding="utf-8")
+    with pytest.raises(UsageError, match=r"paths\.bosh"):
+        read(tmp_path / "mine")

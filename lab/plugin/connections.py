@@ -204,19 +204,13 @@ def accounts(cell: Cell, comeback: Comeback) -> Iterator[Accounts]:
 
 
 @pytest.fixture
-def transport(request: pytest.FixtureRequest) -> Transport:
-    """What the check's sessions go over: TCP, unless it is marked for other transports (`on_every_transport`)."""
-    over: Transport = getattr(request, "param", "c2s")
-    return over
+def connect(request: pytest.FixtureRequest, cell: Cell, accounts: Accounts, comeback: Comeback) -> Iterator[Connect]:
+    """Opens sessions and closes them behind the check.
 
-
-@pytest.fixture
-def connect(
-    request: pytest.FixtureRequest, cell: Cell, accounts: Accounts, comeback: Comeback, transport: Transport
-) -> Iterator[Connect]:
-    """Opens sessions and closes them behind the check."""
+    Its parameter is what they go over, for checks that are marked for several transports (`on_every_transport`).
+    """
     connector = Connect(cell, accounts, request.node.stash.setdefault(TRACE, Trace()), comeback)
-    connector.over = transport
+    connector.over = getattr(request, "param", "c2s")
     request.node.stash[CONNECT] = connector
     request.node.ihook.pytest_lab_connect(item=request.node, connect=connector)
     yield connector

@@ -2,21 +2,19 @@
 
 `make prove` replays a passing check with one of them at a time (DESIGN, rule 5). A damage answers None where it
 would change nothing: a stanza without an id has no id to change. `DAMAGES` are those of stanzas and streams, whoever
-sent them; what a client's agent tells, and what the tap knows of a login, are damaged field by field (`of_told`,
-`of_login`).
+sent them; what a client's agent tells, and what the tap knows of a login, are damaged field by field
+(`lab.plugin.damage_told`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from copy import deepcopy
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass
 
 from lxml import etree
 
-from lab.tap.greeting import Arrival
-from lab.wire.namespaces import CLIENT, LAB, SASL, STANZA_ERROR, STREAM_ERROR, XML_LANG
+from lab.wire.namespaces import CLIENT, HTTPBIND, LAB, SASL, STANZA_ERROR, STREAM_ERROR, XBOSH, XML_LANG
 from lab.wire.session import localname
 from lab.wire.stream import Element, Event, Received, StreamClosed, StreamOpened
 
@@ -30,6 +28,11 @@ STANZA_TYPES = {
     "presence": {"error": "unavailable", "unavailable": "available"},
 }
 CONDITION_NAMESPACES = (STANZA_ERROR, STREAM_ERROR, SASL)
+BODY_ATTRIBUTES = (
+    *("type", "sid", "wait", "requests", "hold", "ver", "polling", "inactivity", "maxpause", "condition"),
+    *(f"{{{XBOSH}}}{name}" for name in ("version", "restartlogic")),
+)
+MORE = 100_000
 OTHER_CONDITION = {STANZA_ERROR: "gone", STREAM_ERROR: "reset", SASL: "temporary-auth-failure"}
 
 
@@ -134,6 +137,8 @@ def namespace_changed(event: Event) -> list[Event] | None:
 
 def condition_swapped(event: Event) -> list[Event] | None:
     """Another defined condition stands where the condition was."""
+    if isinstance(event, StreamClosed):
+        return [StreamClosed("undefined-condition")] if event.condition else None
 
     def change(element: Element) -> bool:
         for node in element.iter(*(f"{{{ns}}}*" for ns in CONDITION_NAMESPACES)):
@@ -202,6 +207,23 @@ def attributes_gone(event: Event) -> list[Event] | None:
     return _changed(event, change)
 
 
+def _body_changed(name: str) -> Damage:
+    """An attribute of a <body/> of BOSH has another value: more, where it is a number."""
+
+    def damage(event: Event) -> list[Event] | None:
+        if not isinstance(event, Received) or event.element.tag != f"{{{HTTPBIND}}}body":
+            return None
+
+        def other(value: str | None) -> str | None:
+            if value is None:
+                return "terminate" if name == "type" else None
+            return str(int(value) + MORE) if value.isascii() and value.isdigit() else f"damaged-{value}"
+
+        return _attribute(event, name, other)
+
+    return damage
+
+
 DAMAGES: dict[str, Damage] = {
     "dropped": dropped,
     "duplicated": duplicated,
@@ -219,6 +241,7 @@ DAMAGES: dict[str, Damage] = {
     "text changed": text_changed,
     "attribute changed": attribute_changed,
     "attributes gone": attributes_gone,
+    **{f"body {name.rpartition('}')[2]} changed": _body_changed(name) for name in BODY_ATTRIBUTES},
 }
 
 
@@ -288,118 +311,3 @@ def _move(element: Element, namespace: str) -> None:
     old = etree.QName(element).namespace
     for node in element.iter(f"{{{old}}}*" if old else "*"):
         node.tag = f"{{{namespace}}}{localname(node)}"
-
-
-# --- what a client's agent tells
-
-Told = dict[str, Any]
-_THE_OTHER = {
-    "type": ("chat", "normal"),
-    "state": ("composing", "paused"),
-    "subscription": ("both", "none"),
-    "carbon": ("sent", "received"),
-}
-_ADDRESSES = {"from", "to", "jid"}
-
-
-def of_told(event: Told, *, answer: bool) -> dict[str, list[Told]]:
-    """Damages to an event, or to what an answer brings with it: name -> what is told instead.
-
-    An answer always comes, as the contract has it: its fields alone can be wrong.
-    """
-    made: dict[str, list[Told]] = {} if answer else {"dropped": [], "duplicated": [event, deepcopy(event)]}
-    for name, value in event.items():
-        if name in {"event", "id"} and (answer or name == "event"):
-            continue
-        if isinstance(value, list):
-            made |= {what: [{**event, name: items}] for what, items in _of_list(name, value).items()}
-        else:
-            made[f"{name} changed"] = [{**event, name: _wrong(name, value)}]
-    return made
-
-
-def _of_list(name: str, items: list[Any]) -> dict[str, list[Any]]:
-    if not items:
-        return {}
-    made: dict[str, list[Any]] = {f"{name} emptied": []}
-    if all(isinstance(item, dict) for item in items):
-        made |= {
-            f"{key} of {name} changed": [
-                {**item, key: _wrong(key, item[key])} if key in item else item for item in items
-            ]
-            for key in {key: None for item in items for key in item}
-        }
-        if len(items) > 1:
-            made[f"{name} turned round"] = items[::-1]
-    return made
-
-
-def _wrong(name: str, value: Any) -> Any:
-    if isinstance(value, bool):
-        return not value
-    if name in _THE_OTHER:
-        one, other = _THE_OTHER[name]
-        return other if value == one else one
-    return STRANGER if name in _ADDRESSES else f"damaged {value}"
-
-
-# --- what the tap knows of a login
-
-_HEADER_DAMAGES: Mapping[str, Callable[[str | None], str | None]] = {
-    "to": lambda _: "stranger.invalid",
-    "from": lambda _: STRANGER,
-    "version": lambda _: "0.9",
-    XML_LANG: lambda value: None if value else "en",
-}
-
-
-def of_login(arrival: Arrival, name: str) -> dict[str, Arrival]:
-    """Damages to one fact of a login: what is wrong -> the login as it is told then."""
-    return {what: _with(arrival, name, wrong) for what, wrong in _wrong_facts(name, getattr(arrival, name)).items()}
-
-
-def _wrong_facts(name: str, value: Any) -> dict[str, Any]:
-    match name:
-        case "headers":
-            return _wrong_headers(value)
-        case "namespaces" if value:
-            *before, last = value
-            return {
-                "namespaces of a header changed": [*before, dict.fromkeys(last, WRONG_NAMESPACE)],
-                "one more namespace of a header": [*before, {**last, "more": WRONG_NAMESPACE}],
-            }
-        case "tried":
-            return {
-                "a login by PLAIN in clear, besides": [("PLAIN", False), *value],
-                "logins over TLS, besides": [*value, *[("SCRAM-SHA-1", True)] * 5],
-                "no login": [],
-            }
-        case "acts_as":
-            return {"acts as somebody else": ["mallory" for _ in value]}
-    if isinstance(value, bool):
-        return {f"{not value}": not value}
-    return {"changed": f"not {value}" if value else "stranger.invalid"}
-
-
-def _wrong_headers(headers: list[dict[str, str]]) -> dict[str, list[dict[str, str]]]:
-    if not headers:
-        return {}
-    *before, last = headers
-    made = {"the last one dropped": before}
-    if len(headers) > 2:
-        made["all but the first dropped"] = headers[:1]
-    for attribute, change in _HEADER_DAMAGES.items():
-        wrong = {key: value for key, value in last.items() if key != attribute}
-        if (value := change(last.get(attribute))) is not None:
-            wrong[attribute] = value
-        made[f"{attribute.rpartition('}')[2]} changed"] = [*before, wrong]
-    made["lang is no language"] = [*before, {**last, XML_LANG: "no_language"}]
-    return made
-
-
-def _with(arrival: Arrival, name: str, value: Any) -> Arrival:
-    changes: dict[str, Any] = {name: value}
-    return replace(arrival, **changes)
-
-
-LOGIN_FACTS = tuple(field.name for field in fields(Arrival))

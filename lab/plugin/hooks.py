@@ -33,11 +33,10 @@ from lab.plugin.connections import (
     comeback,
     component_session,
     connect,
-    transport,
 )
 from lab.plugin.judge import Impossible, Missed, Unsupported
 from lab.plugin.pairs import pair
-from lab.plugin.requirement import TRANSPORTS, check_of
+from lab.plugin.requirement import OVER, TRANSPORTS, check_of
 from lab.plugin.standing import Watch
 from lab.record import CheckResult, TraceEntry
 from lab.verdict import Check, Expectation, Outcome
@@ -57,7 +56,6 @@ __all__ = [
     "component_session",
     "connect",
     "pair",
-    "transport",
 ]
 
 CHECK = pytest.StashKey[Check]()
@@ -120,7 +118,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marker = metafunc.definition.get_closest_marker(TRANSPORTS)
     if marker is not None:
         ids = [pytest.HIDDEN_PARAM if over == "c2s" else over for over in marker.args]
-        metafunc.parametrize("transport", marker.args, ids=ids, indirect=True)
+        metafunc.parametrize(OVER, marker.args, ids=ids, indirect=True)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -31,14 +31,13 @@ from lab.plugin.connections import (
     comeback,
     component_session,
     connect,
-    transport,
 )
 from lab.plugin.hooks import Hooks
 from lab.plugin.judge import Impossible, Unsupported
 from lab.subjects import find
 from lab.wire.trace import Trace
 
-__all__ = ["accounts", "alice", "bob", "cell", "cell_file", "comeback", "component_session", "connect", "transport"]
+__all__ = ["accounts", "alice", "bob", "cell", "cell_file", "comeback", "component_session", "connect"]
 
 WORKER_CELL = "stanzalab_cell"  # what a worker of pytest-xdist is told: one server serves them all
 

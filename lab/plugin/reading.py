@@ -15,7 +15,7 @@ from typing import Any, Protocol, cast
 
 from lab.agents.agent import Event, Matches
 from lab.agents.contract import COMMANDS
-from lab.plugin import damage, gullible
+from lab.plugin import damage, damage_told, gullible
 from lab.plugin.damage import Target
 from lab.tap.greeting import Arrival
 from lab.tap.line import Piece
@@ -85,15 +85,15 @@ class Reading:
         if target is None:
             return cast("Arrival", _Watched(arrival, lambda name: self._looked_at_fact(place, arrival, name)))
         name, _, wrong = target.damage.partition(": ")
-        if target.place == place and name in damage.LOGIN_FACTS:
-            damaged = damage.of_login(arrival, name).get(wrong)
+        if target.place == place and name in damage_told.LOGIN_FACTS:
+            damaged = damage_told.of_login(arrival, name).get(wrong)
             if damaged is not None:
                 self._plot.does()
                 return damaged
         return arrival
 
     def _looked_at_fact(self, place: str, arrival: Arrival, name: str) -> None:
-        for wrong in damage.of_login(arrival, name):
+        for wrong in damage_told.of_login(arrival, name):
             self._sees(f"{name}: {wrong}", place, f"what {self._name}'s login came to")
 
     # --- what the agent tells
@@ -113,7 +113,7 @@ class Reading:
         elif target.place == place:
             damaged = self._gullible(event, str(command)) if target.damage == BELIEVED else None
             if damaged is None:
-                damaged = damage.of_told(event, answer=answer).get(target.damage)
+                damaged = damage_told.of_told(event, answer=answer).get(target.damage)
             if damaged is not None:
                 self._plot.does()
                 return damaged
@@ -138,7 +138,7 @@ class Reading:
             return
         if isinstance(thing, dict):
             answer = " answer " in place
-            for name in damage.of_told(thing, answer=answer):
+            for name in damage_told.of_told(thing, answer=answer):
                 self._sees(name, place, place.partition(" ")[2] + f" {self._name}" * (not answer))
             if answer and self._gullible(thing, place.rpartition(" ")[2]) is not None:
                 self._sees(BELIEVED, place, place.partition(" ")[2])
@@ -185,7 +185,7 @@ class _Watched:
         self._arrival, self._asked = arrival, asked
 
     def __getattr__(self, name: str) -> Any:
-        if name in damage.LOGIN_FACTS:
+        if name in damage_told.LOGIN_FACTS:
             self._asked(name)
         return getattr(self._arrival, name)
 

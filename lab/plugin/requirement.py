@@ -24,6 +24,8 @@ from schemas import sections
 MARK = "requirement"
 FAKE = "proved_by"
 TRANSPORTS = "transports"
+OVER = "connect"
+"""The fixture whose parameter is the transport."""
 CARRIERS: dict[Transport, tuple[str, str]] = {
     "websocket": ("RFC 7395", "WebSocket"),
     "bosh": ("XEP-0206", "BOSH"),
@@ -92,7 +94,7 @@ def check_of(item: pytest.Item) -> Check:
     parameters = own_parameters(callspec.id, callspec.params) if callspec else ""
     if parameters:
         name += f"/{parameters}"
-    over: Transport = callspec.params.get("transport", "c2s") if callspec else "c2s"
+    over: Transport = callspec.params.get(OVER, "c2s") if callspec else "c2s"
     fake = item.get_closest_marker(FAKE)
     check = Check(name, requirement, role_of(item), fake.args[0] if fake else "")
     return check if over == "c2s" else carried(check, over)
@@ -112,9 +114,9 @@ def carried(check: Check, over: Transport) -> Check:
 
 def own_parameters(identifier: str, parameters: Mapping[str, object]) -> str:
     """The ids of a check's parameters, without that of its transport, which stands last (lab.plugin.hooks)."""
-    if "transport" not in parameters:
+    if OVER not in parameters:
         return identifier
-    over = str(parameters["transport"])
+    over = str(parameters[OVER])
     return identifier.removesuffix(over).removesuffix("-") if over != "c2s" else identifier
 
 

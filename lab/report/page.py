@@ -48,7 +48,8 @@ class Evidence:
 def rendered(judgement: Judgement) -> str:
     """The page. Raises nothing that a record's content could cause."""
     environment = environment_of(FOLDER)
-    style, script = ((FOLDER / name).read_text("utf-8") for name in ("page.css", "page.js"))
+    style, shared, own = ((FOLDER / name).read_text("utf-8") for name in ("page.css", "parts.js", "page.js"))
+    script = shared + own
     page = environment.get_template("index.html.j2").render(
         judgement=judgement,
         record=judgement.record,

@@ -124,8 +124,9 @@ def _write_all(collection: Collection, folder: Path) -> Counter[str]:
             written["records"] += 1
     style = (report.FOLDER / "page.css").read_text("utf-8") + (FOLDER / "site.css").read_text("utf-8")
     _put(folder / "site.css", style)
+    shared = (report.FOLDER / "parts.js").read_text("utf-8")
     for name in SCRIPTS:
-        _put(folder / name, (FOLDER / name).read_text("utf-8"))
+        _put(folder / name, shared * (name == SCRIPTS[0]) + (FOLDER / name).read_text("utf-8"))
     return written
 
 

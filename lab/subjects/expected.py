@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lab.subjects.known import Known
-from lab.verdict import Outcome, mirrored, over_tcp
+from lab.subjects.known import Known, entry_for
+from lab.verdict import Outcome, mirrored
 
 
 @dataclass(frozen=True)
@@ -28,22 +28,11 @@ class Side:
     def of(cls, name: str, failures: Sequence[Known], *, second: bool = False) -> Side:
         return cls(name, {entry.check: entry for entry in failures}, second)
 
-    def entry(self, check: str) -> Known | None:
-        return self.failures.get(mirrored(check) if self.second else check)
+    def entry(self, check: str, outcome: Outcome) -> Known | None:
+        return entry_for(mirrored(check) if self.second else check, outcome, self.failures)
 
 
 def entry(sides: Sequence[Side], check: str, outcome: Outcome, blamed: str = "") -> Known | None:
-    """What the lists say of a check that came to `outcome`, for which `blamed` is to blame (empty: nobody), or None.
-
-    Over another transport, a check may fail as it is listed for over TCP.
-    """
-    found = _entry(sides, check, blamed)
-    if found is not None or not outcome.bad:
-        return found
-    below = _entry(sides, over_tcp(check), blamed)
-    return below if below and below.outcome == outcome else None
-
-
-def _entry(sides: Sequence[Side], check: str, blamed: str) -> Known | None:
+    """What the lists say of a check that came to `outcome`, and that `blamed` is to blame for (empty: nobody)."""
     answering = (side for side in sides if blamed in {"", side.name})
-    return next((found for side in answering if (found := side.entry(check)) is not None), None)
+    return next((found for side in answering if (found := side.entry(check, outcome)) is not None), None)

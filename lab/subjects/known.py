@@ -25,7 +25,7 @@ that a failure which the subject's list has is none here.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -33,7 +33,7 @@ from typing import Protocol, TypeVar
 
 from lab.errors import UsageError
 from lab.subjects.subject_file import Table, load_toml
-from lab.verdict import Expectation
+from lab.verdict import Expectation, Outcome, over_tcp
 
 FILE_NAME = "known.toml"
 PASS = "pass"  # noqa: S105 - no password
@@ -116,6 +116,17 @@ def listed(subject: Implementation | None, version: str, further: Sequence[Path]
         findings = (*over.findings, *(entry for entry in found.findings if entry.fingerprint not in above))
         found = Listed(_laid_over(found.failures, over.failures), findings)
     return found
+
+
+def entry_for(check: str, outcome: Outcome, known: Mapping[str, Known]) -> Known | None:
+    """What a list (check -> entry) says of a check that came to `outcome`.
+
+    Over another transport it may fail as it is listed for over TCP, and needs no entry of its own.
+    """
+    if check in known or not outcome.bad:
+        return known.get(check)
+    below = known.get(over_tcp(check))
+    return below if below and below.outcome == outcome else None
 
 
 def _laid_over(below: Iterable[Known], above: Iterable[Known]) -> tuple[Known, ...]:

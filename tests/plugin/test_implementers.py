@@ -28,7 +28,7 @@ def test_fails(alice):
 
 
 def test_is_impossible(connect):
-    connect(over="https")
+    connect(over="s2s")
 
 
 def test_is_unsupported(alice):
@@ -95,7 +95,7 @@ def test_a_failure_shows_what_went_over_the_wire_and_what_cannot_be_tried_is_ski
     assert "expected magic; seen: <iq" in done.stdout
     assert "what went over the wire" in done.stdout
     assert "alice      sent     <iq" in done.stdout
-    assert "the cell has no https port" in done.stdout
+    assert "the cell has no s2s port" in done.stdout
     assert "urn:example:shop" in done.stdout
 
 

@@ -71,14 +71,32 @@ ERROR = parse(
 )
 
 
+BODY = parse(
+    "<body xmlns='http://jabber.org/protocol/httpbind' xmlns:xmpp='urn:xmpp:xbosh' sid='s' wait='60' requests='2' "
+    "hold='1' ver='1.6' polling='2' inactivity='30' maxpause='120' type='terminate' condition='host-gone' "
+    "xmpp:version='1.0' xmpp:restartlogic='true'/>"
+)
+
+
 @pytest.mark.parametrize("name", sorted(set(damage.DAMAGES) - {"version changed", "language gone", "dropped"}))
 def test_each_damage_changes_what_it_says(name: str) -> None:
-    before = show(ERROR)
-    damaged = damage.DAMAGES[name](Received(ERROR))
+    target = BODY if name.startswith("body ") else ERROR
+    before = show(target)
+    damaged = damage.DAMAGES[name](Received(target))
     assert damaged is not None
     after = [show(e.element) for e in damaged if isinstance(e, Received)]
     assert after != [before]
-    assert show(ERROR) == before, "the damage must not touch the original"
+    assert show(target) == before, "the damage must not touch the original"
+
+
+def test_attributes_of_a_body_are_damaged_where_there_is_one() -> None:
+    assert not {name for name in damage.applicable(Received(ERROR)) if name.startswith("body ")}
+    assert {name for name in damage.DAMAGES if name.startswith("body ")} <= set(damage.applicable(Received(BODY)))
+
+
+def test_the_reason_of_an_end_is_swapped() -> None:
+    assert damage.condition_swapped(StreamClosed("host-gone")) == [StreamClosed("undefined-condition")]
+    assert damage.condition_swapped(StreamClosed()) is None
 
 
 def test_condition_is_swapped_for_another_defined_one() -> None:

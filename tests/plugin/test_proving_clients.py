@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lab.catalogue import INI
-from lab.plugin import damage, gullible
+from lab.plugin import damage_told, gullible
 from lab.plugin.proving import proof_of
 from lab.plugin.reading import BELIEVED
 from lab.tap.greeting import Arrival
@@ -78,7 +78,7 @@ def test_an_answer_to_a_command_is_damaged(proofs: dict[str, dict[str, Any]]) ->
 
 def test_each_field_of_an_event_is_damaged() -> None:
     event = {"event": "message", "from": "a@b/c", "body": "hello", "type": "chat", "carbon": "sent"}
-    made = damage.of_told(event, answer=False)
+    made = damage_told.of_told(event, answer=False)
     changed = {f"{name} changed" for name in ("from", "body", "type", "carbon")}
     assert set(made) == {"dropped", "duplicated"} | changed
     assert made["type changed"] == [{**event, "type": "normal"}]
@@ -86,11 +86,11 @@ def test_each_field_of_an_event_is_damaged() -> None:
 
 
 def test_an_answer_is_never_dropped() -> None:
-    made = damage.of_told({"event": "done", "id": 7, "features": ["a"]}, answer=True)
+    made = damage_told.of_told({"event": "done", "id": 7, "features": ["a"]}, answer=True)
     assert made == {"features emptied": [{"event": "done", "id": 7, "features": []}]}
 
 
-@pytest.mark.parametrize("name", sorted(set(damage.LOGIN_FACTS)))
+@pytest.mark.parametrize("name", sorted(set(damage_told.LOGIN_FACTS)))
 def test_each_fact_of_a_login_can_be_wrong(name: str) -> None:
     right = replace(
         Arrival(),
@@ -99,7 +99,7 @@ def test_each_fact_of_a_login_can_be_wrong(name: str) -> None:
         headers=[{"to": "a", "version": "1.0"}],
         namespaces=[{None: "jabber:client"}],
     )
-    made = damage.of_login(right, name)
+    made = damage_told.of_login(right, name)
     assert made
     assert all(getattr(wrong, name) != getattr(right, name) for wrong in made.values())
     assert all(replace(wrong, **{name: getattr(right, name)}) == right for wrong in made.values())

@@ -1,5 +1,4 @@
-"use strict";
-// Filters and links. The page says everything without this script; a subject's text is only ever read, never written.
+// Filters and links, behind parts.js.
 (() => {
   // Hides the checks that the form does not ask for. Answers how to set the form.
   const filtered = (form) => {
@@ -7,30 +6,15 @@
     const boxes = [...form.querySelectorAll("input[name=outcome]")];
     const failures = form.querySelector("input[name=failures]");
     const text = form.querySelector("input[type=search]");
-    const count = form.querySelector("output");
     const bad = new Set(["fail", "crash", "error"]);
-    const words = new Map();
-
-    const wordsOf = (check) => {
-      if (!words.has(check)) words.set(check, check.textContent.toLowerCase());
-      return words.get(check);
-    };
 
     const apply = () => {
       const chosen = new Set(boxes.filter((box) => box.checked).map((box) => box.value));
       if (failures.checked) bad.forEach((outcome) => chosen.add(outcome));
       const wanted = text.value.trim().toLowerCase();
-      let left = 0;
-      for (const check of checks) {
-        const fits = (!chosen.size || chosen.has(check.dataset.outcome)) && (!wanted || wordsOf(check).includes(wanted));
-        check.hidden = !fits;
-        left += fits;
-      }
-      for (const part of document.querySelectorAll(".provider")) {
-        part.hidden = !part.querySelector(".check:not([hidden])");
-      }
-      count.value = left === checks.length ? `${left} checks` : `${left} of ${checks.length} checks`;
-      document.querySelector(".nothing").hidden = left > 0;
+      const fits = (check) => (!chosen.size || chosen.has(check.dataset.outcome))
+        && (!wanted || parts.textOf(check).includes(wanted));
+      parts.sift(form, checks, ".check", ".provider", fits, "checks");
     };
 
     const keep = () => {
@@ -73,22 +57,7 @@
 
   window.addEventListener("hashchange", follow);
 
-  for (const code of document.querySelectorAll(".command code")) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "copy";
-    button.textContent = "Copy";
-    button.addEventListener("click", async () => {
-      getSelection().selectAllChildren(code);
-      try {
-        await navigator.clipboard.writeText(code.textContent);
-        button.textContent = "Copied";
-      } catch {
-        button.textContent = "Selected"; // no clipboard here: the reader's own copy command has it now
-      }
-    });
-    code.after(button);
-  }
+  parts.offerCopies();
 
   set(new URLSearchParams());
   follow();

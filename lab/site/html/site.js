@@ -1,15 +1,9 @@
-"use strict";
-// Filters, kept in the address. A page says everything without this script, and what a subject said is only read.
+// Filters, kept in the address, behind parts.js.
 (() => {
   const form = document.querySelector(".filter");
   const items = [...document.querySelectorAll("[data-item]")];
 
   const has = (item, name, wanted) => (item.dataset[name] || "").split(" ").some((one) => wanted.has(one));
-  const words = new Map();
-  const wordsOf = (item) => {
-    if (!words.has(item)) words.set(item, item.textContent.toLowerCase());
-    return words.get(item);
-  };
 
   const read = () => {
     const state = new URLSearchParams();
@@ -26,20 +20,11 @@
     const outcomes = new Set((state.get("outcome") || "").split(",").filter(Boolean).map((one) => one.replaceAll(" ", "-")));
     const text = (state.get("text") || "").toLowerCase();
     const others = ["category", "role"].filter((name) => state.get(name));
-    let left = 0;
-    for (const item of items) {
-      const fits = (!outcomes.size || has(item, "outcome", outcomes))
-        && others.every((name) => !(name in item.dataset) || has(item, name, new Set([state.get(name)])))
-        && (!text || wordsOf(item).includes(text));
-      item.hidden = !fits;
-      left += fits;
-    }
-    for (const group of document.querySelectorAll("[data-group]")) {
-      group.hidden = !group.querySelector("[data-item]:not([hidden])");
-    }
+    const fits = (item) => (!outcomes.size || has(item, "outcome", outcomes))
+      && others.every((name) => !(name in item.dataset) || has(item, name, new Set([state.get(name)])))
+      && (!text || parts.textOf(item).includes(text));
     const what = items.length === 1 ? form.dataset.one : form.dataset.many;
-    form.querySelector("output").value = left === items.length ? `${left} ${what}` : `${left} of ${items.length} ${what}`;
-    document.querySelector(".nothing").hidden = left > 0;
+    parts.sift(form, items, "[data-item]", "[data-group]", fits, what);
   };
 
   const set = (state) => {
@@ -73,20 +58,5 @@
   window.addEventListener("hashchange", follow);
   follow();
 
-  for (const code of document.querySelectorAll(".command code")) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "copy";
-    button.textContent = "Copy";
-    button.addEventListener("click", async () => {
-      getSelection().selectAllChildren(code);
-      try {
-        await navigator.clipboard.writeText(code.textContent);
-        button.textContent = "Copied";
-      } catch {
-        button.textContent = "Selected"; // no clipboard here: the reader's own copy command has it now
-      }
-    });
-    code.after(button);
-  }
+  parts.offerCopies();
 })();

@@ -96,3 +96,17 @@ class Pair:
             theirs.kept = True
         must = inbound.passed is Passed.MUST and theirs.available
         return (Told(receiver, kind),) if must else ()
+
+
+def way_to(state: State) -> tuple[Step, ...]:
+    """The steps that bring alice, who has nothing to do with bob yet, into a state."""
+    steps: list[Step] = []
+    if state.subscription in {"from", "both"}:
+        steps += [Step("bob", "subscribe"), Step("alice", "subscribed")]
+    if state.out or state.subscription in {"to", "both"}:
+        steps.append(Step("alice", "subscribe"))
+    if state.subscription in {"to", "both"}:
+        steps.append(Step("bob", "subscribed"))
+    if state.pending_in:
+        steps.append(Step("bob", "subscribe"))
+    return tuple(steps)

@@ -107,6 +107,10 @@ def _synchronise(session: Session, copy: Copy) -> list[Element]:
 def test_roster_versioning_is_offered(alice: Session) -> None:
     features = alice.features
     require(features is not None and features.find(VERSIONING) is not None, "the feature 'ver'", features)
+    added(alice, item_xml(_nobody(alice)))
+    reply = get(alice, ver="")
+    require_result(reply)
+    require(_version(reply), "a roster with its version", reply)
 
 
 @RFC.should("2.6.3", "2.1.1", says="A roster has a version, though the client has not named one.")

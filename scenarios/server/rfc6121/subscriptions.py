@@ -312,11 +312,21 @@ def test_removal_ends_subscriptions(before: str, connect: Connect, contact: Sess
     change(alice, removal(contact.jid))
     for kind in REMOVED[before]:
         got = contact.expect(is_presence(kind, alice.bare_jid), f"{kind!r} for the user")
-        require_equal(got.get("from"), alice.bare_jid, "'from'")
         require_equal(got.get("to"), contact.jid, "'to'")
     stanza_ = push(alice, contact.jid)
     require_equal(item_of(stanza_[0][0]).subscription, "remove", "the subscription pushed")
     require(contact.jid not in roster(alice), "no item", "an item")
+
+
+@with_component
+@RFC.must("3", "2.5.2", says="What a removal sends to the contact bears the bare JID of the user, in 'from'.")
+def test_removal_bears_the_bare_jid(connect: Connect, contact: Session) -> None:
+    alice = user(connect)
+    bring(alice, contact, STATES["both"])
+    change(alice, removal(contact.jid))
+    for kind in REMOVED["both"]:
+        got = contact.expect(is_presence(kind, alice.bare_jid), f"{kind!r} for the user")
+        require_equal(got.get("from"), alice.bare_jid, "'from'")
 
 
 @RFC.must("2.5.2", "3.2.3", "3.3.3", says="A contact on the same server loses what it had when it is removed.")

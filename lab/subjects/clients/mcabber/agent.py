@@ -26,7 +26,9 @@ AT_START = re.compile(r"New trace log started|-+$|Loaded |FIFO initialized")
 CAME_ONLINE = re.compile(r"Your status has been set: \[_>[^_]\]")
 PAUSES_AFTER = 8.0  # seconds without a key, after which mcabber tells `paused` (it says 6)
 ROSTER_WITHIN = 3.0  # seconds that `connect` waits for the roster, once online
+LEARNS_WITHIN = 5.0  # seconds for a contact to tell what it can do
 ANSWER_WITHIN = 10.0  # seconds for an entity to answer an iq
+RECEIPTS = "urn:xmpp:receipts"
 CLEAR_LINE = "\x15"
 
 
@@ -108,6 +110,8 @@ class Mcabber(Shown):
         room = self._is_room(bare(to))
         if (kind == "groupchat") != (room and "/" not in to):
             raise Unsupported(f"mcabber sends {'groupchat to rooms' if room else kind + ' to rooms alone'}")
+        if receipt:
+            self._learns_of_receipts(to)
         file = self.home / "body"
         file.write_text(body)
         self.sending += 1
@@ -121,6 +125,23 @@ class Mcabber(Shown):
             self.ask(*self.save(bare(to)))
             if self.count_without_receipt(bare(to)) <= had and receipt:
                 raise Failed("mcabber sent it, but asks nobody for receipts who does not announce them")
+
+    def _learns_of_receipts(self, to: str) -> None:
+        """Wait until it knows that they are sent there: it asks for what a presence announces by itself."""
+        self._look_now()
+        known = [to] if "/" in to else [f"{jid}/{resource}" for jid, resource in self.resources if jid == to]
+        with contextlib.suppress(Failed):
+            self.until(
+                lambda: any(RECEIPTS in self._features(jid) for jid in known),
+                "that receipts are sent there",
+                LEARNS_WITHIN,
+                slowly=True,
+            )
+
+    def _features(self, jid: str) -> list[str]:
+        self.features = []
+        self.ask(f"agent features {jid}")
+        return self.features
 
     def send_chat_state(self, to: str, state: str) -> None:
         self._check(to)
@@ -195,11 +216,9 @@ class Mcabber(Shown):
 
     def features_of(self, jid: str) -> dict[str, Any]:
         self._check(jid)
-        self.features = []
-        self.ask(f"agent features {jid}")
-        if not self.features:
+        if not (features := self._features(jid)):
             raise Failed("mcabber knows nothing of its capabilities")
-        return {"features": self.features}
+        return {"features": features}
 
     def ping(self, jid: str) -> None:
         self._check(jid)

@@ -118,17 +118,22 @@ func (c *client) found(_ stanza.Message, r xmlstream.TokenReadEncoder) error {
 
 // --- the roster
 
+// contact is an item of a roster: a server may say anything of its subscription, and the lab is told what there is.
 func contact(item roster.Item) results {
 	says := results{"jid": item.JID.String()}.with("name", item.Name)
 	switch item.Subscription {
-	case "none", "to", "from", "both", "remove":
+	case "none", "to", "from", "both":
 		return says.with("subscription", item.Subscription)
 	}
-	return says // a server may send anything
+	return says
 }
 
 func (c *client) pushed(_ string, item roster.Item) error {
-	c.out.tell("contact", contact(item))
+	says := contact(item)
+	if item.Subscription == "remove" { // a push alone may say so
+		says["subscription"] = item.Subscription
+	}
+	c.out.tell("contact", says)
 	return nil
 }
 

@@ -201,12 +201,12 @@ class Profanity(Shown):
         self._check(jid)
         since = len(self.shown)
         self.do(f"/disco info {jid}")
-        head = f"Service discovery info for {jid}"
+        head = "Service discovery info for "
 
         def seen(line: str) -> bool:
-            return line.endswith(head) or "Service discovery failed" in line
+            return head in line or "Service discovery failed" in line
 
-        if "failed" in (line := self.line(seen, head, since)):
+        if not (line := self.line(seen, head, since)).endswith(head + jid):  # it failed, or somebody else answered
             raise Failed(line)
         self.settle()
         lines = self.shown[self.shown.index(line, since) + 1 :]
