@@ -16,7 +16,7 @@ from lab.campaign import incoming
 from lab.campaign.batch import Item, must_answer
 from lab.campaign.cast import Seen
 from lab.campaign.client_session import MARK, ClientSession, Received
-from lab.campaign.judge import SEEN, Symptom, reactions, shown
+from lab.campaign.judge import ERROR_RULES, SEEN, Symptom, reactions, shown
 from lab.campaign.outside import gist_of
 from lab.campaign.recorded import Came
 from lab.standing import IQ, Request, faults_of_client, faults_of_reply, kind_of
@@ -79,8 +79,7 @@ def _of_item(session: ClientSession, batch: Received, place: int, item: Item, se
 
 def _of_reply(session: ClientSession, place: int, item: Item, reply: Element) -> Iterator[Symptom]:
     """Whether a reply bears the id of what was sent, and goes to whoever asked."""
-    protocol = item.malformed is not None and item.malformed.family is Family.PROTOCOL
-    if item.stanza.carrier is not Carrier.IQ or protocol or incoming.is_broken(item):
+    if item.stanza.carrier is not Carrier.IQ or _is_protocol(item) or incoming.is_broken(item):
         return
     asked = attribute_of(item.stanza.xml, "from") or session.contact
     own = asked in {session.account, session.domain}
@@ -114,17 +113,26 @@ def _of_sent(session: ClientSession, batch: Received, alone: int | None) -> Iter
     if any(incoming.is_broken(item) for item in batch.items):
         return  # what it made of that is not known
     places = {item.id: place for place, item in enumerate(batch.items) if item.id}
-    plain = not any(item.malformed and item.malformed.family is Family.PROTOCOL for item in batch.items)
+    plain = not any(_is_protocol(item) for item in batch.items)
     for element in batch.sent:
         identifier = element.get("id", "")
         place = places.get(identifier, alone)
-        for fault in faults_of_client(element, session.jid)[:1]:
+        faults = faults_of_client(element, session.jid)
+        if place is not None and _is_protocol(batch.items[place]):
+            # Whoever was told a wrong address may answer with it, as a server may.
+            faults = tuple(fault for fault in faults if fault.rule in ERROR_RULES)
+        for fault in faults[:1]:
             yield Symptom(
                 "sends-what-is-right", place, f"{fault.says} ({fault.where})", show(element)[:SEEN], fault.rule
             )
         reply = kind_of(element) == IQ and element.get("type") in {"result", "error"}
         if plain and reply and identifier not in places and identifier not in session.recorded.arrived:
             yield Symptom("answers-what-was-sent", alone, "replies to what was asked", shown(element))
+
+
+def _is_protocol(item: Item) -> bool:
+    """Whether what is wrong with it is its addresses, its type, its id, or what it is at all."""
+    return item.malformed is not None and item.malformed.family is Family.PROTOCOL
 
 
 # --- what it shows

@@ -134,6 +134,16 @@ def test_a_broken_rule_is_one_symptom(rule: str, kind: str, bad: Received) -> No
     assert judged(bad) == [(rule, 0, kind)]
 
 
+def test_whoever_was_told_a_wrong_address_may_answer_with_it() -> None:
+    asked_wrongly = item("XEP-0199", lambda i: i.operator == "long-to", malformed=True)
+    answer = f"<iq type='result' id='{asked_wrongly.id}' from='eve@lab.test' to='{CONTACT}'/>"
+    assert judged(batch(asked_wrongly, replies={0: [answer]}, sent=[heard(answer)])) == []
+    answer = answered(PING).replace("<iq", "<iq from='eve@lab.test'")
+    assert judged(batch(PING, replies={0: [answer]}, sent=[heard(answer)])) == [
+        ("sends-what-is-right", 0, "own-from")
+    ]
+
+
 def test_in_a_batch_of_several_the_place_is_open_where_any_may_be_why() -> None:
     assert judged(batch(MESSAGE, RESULT, ended=True, left=True)) == [("keeps-the-stream", None, "")]
     assert judged(batch(MESSAGE, RESULT, sentinel=False)) == [("answers-the-sentinel", None, "stuck")]
