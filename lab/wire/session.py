@@ -6,17 +6,16 @@ the inbox for later waits. Negotiation (header, TLS, SASL, bind) stands in `lab.
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable, Iterable
-from secrets import token_hex
 from typing import Protocol
 
 from lxml import etree
 
 from lab.errors import LabError, PeerError
+from lab.wire.elements import localname, new_id, parse, show, stanza_error_condition, stream_error_condition
 from lab.wire.header import DECLARATION, header
-from lab.wire.namespaces import CLIENT, COMPONENT, LAB, NS, PING, STREAM, STREAM_ERROR
+from lab.wire.namespaces import CLIENT, COMPONENT, LAB, PING, STREAM
 from lab.wire.stream import Element, Event, Reader, Received, Stream, StreamClosed, StreamOpened
 from lab.wire.trace import Trace
 from lab.wire.transport import ConnectionLost, NoAnswer, Transport
@@ -341,50 +340,6 @@ class Session:
     def abandon(self) -> None:
         """Drop the connection without a word; never raises."""
         self.transport.close()
-
-
-def new_id() -> str:
-    """An id that no other stanza of this run bears."""
-    return token_hex(5)
-
-
-def show(element: Element) -> str:
-    """An element as text for people."""
-    return etree.tostring(element, encoding="unicode", with_tail=False)
-
-
-def parse(xml: str, *, default: str | None = None) -> Element:
-    """One element from text; `default` is the namespace where the text declares none."""
-    prefixes = " ".join(f'xmlns:{p}="{n}"' for p, n in NS.items())
-    plain = f' xmlns="{default}"' if default else ""
-    wrapper = etree.fromstring(f"<w {prefixes}{plain}>{xml}</w>", etree.XMLParser(resolve_entities=False))
-    wrapper[0].tail = None
-    return copy.deepcopy(wrapper[0])  # keeps the default namespace a default
-
-
-def localname(element: Element) -> str:
-    return etree.QName(element).localname
-
-
-def stream_error_condition(error: Element) -> str:
-    """The defined condition of a stream error (§4.9.3), or `no defined condition`."""
-    for child in error:
-        if etree.QName(child).namespace == STREAM_ERROR:
-            name = localname(child)
-            if name != "text":
-                return name
-    return "no defined condition"
-
-
-def stanza_error_condition(stanza: Element) -> str:
-    """The defined condition of a stanza error (§8.3.3); empty where the stanza is none."""
-    error = stanza.find("{*}error")
-    if error is None:
-        return ""
-    for child in error:
-        if etree.QName(child).namespace == NS["stanzas"] and localname(child) != "text":
-            return localname(child)
-    return "no defined condition"
 
 
 def _quoted(text: str) -> str:

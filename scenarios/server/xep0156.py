@@ -67,9 +67,9 @@ def test_methods_are_told_as_xrd(connect: Connect) -> None:
 @XEP.must("2.2", says="Each method that the server has, WebSocket and BOSH, is told.")
 @proved_by("host-meta-without-links")
 def test_each_method_is_told(method: WithinHttp, connect: Connect) -> None:
+    relations = [relation for relation, _ in xml_links(xml_response(connect))]
     if connect.cell.endpoint(method) is None:
         unsupported(f"{method}, as far as the cell file says")
-    relations = [relation for relation, _ in xml_links(xml_response(connect))]
     require(RELATIONS[method] in relations, f"a link {RELATIONS[method]}", ", ".join(relations) or "no link")
 
 
@@ -85,10 +85,10 @@ def test_addresses_are_secure(connect: Connect) -> None:
 @XEP.must("2.2", says="The address that is told is the method's: its path is where the server has it.")
 @proved_by("host-meta-wrong-links")
 def test_address_leads_to_the_method(method: WithinHttp, connect: Connect) -> None:
+    told = [href for relation, href in xml_links(xml_response(connect)) if relation == RELATIONS[method]]
     endpoint = connect.cell.endpoint(method)
     if endpoint is None:
         unsupported(f"{method}, as far as the cell file says")
-    told = [href for relation, href in xml_links(xml_response(connect)) if relation == RELATIONS[method]]
     if not told:
         unsupported(f"{method} in host-meta")
     # The port is that of the server's own network, and the cell's is where this machine reaches it.

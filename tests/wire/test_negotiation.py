@@ -96,8 +96,8 @@ def test_secured_without_tls_is_our_mistake(connect: Connect) -> None:
 def test_what_we_got_wrong(cell: Cell) -> None:
     with pytest.raises(UsageError, match="needs an account"):
         negotiation.connect(cell, Stage.AUTHENTICATED)
-    with pytest.raises(UsageError, match="no https endpoint"):
-        negotiation.connect(cell, Stage.CONNECTED, over="https")
+    with pytest.raises(UsageError, match="no s2s endpoint"):
+        negotiation.connect(cell, Stage.CONNECTED, over="s2s")
     session = negotiation.connect(cell, Stage.CONNECTED)
     with pytest.raises(UsageError, match="open the stream first"):
         negotiation.authenticate(session, Account("a", cell.domain, "b"))
