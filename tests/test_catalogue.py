@@ -10,7 +10,7 @@ from lab import catalogue
 from lab.coverage import Coverage, Line, coverage
 from lab.errors import UsageError
 from lab.fakes import MISBEHAVIOURS
-from lab.subjects import all_subjects
+from lab.subjects import all_clients, all_subjects, find, find_client
 from lab.subjects.known import known
 from lab.verdict import over_tcp
 from schemas import sections, suites
@@ -42,7 +42,9 @@ def test_every_fake_that_a_check_names_exists() -> None:
 
 def test_every_known_failure_is_of_a_check_that_exists() -> None:
     names = {c.name for c in catalogue.checks()}
-    stale = {(s.name, k.check) for s in all_subjects() for k in known(s) if k.check not in names}
+    subjects = [find(f"{s.name}:{version}") for s in all_subjects() for version in s.versions]
+    clients = [find_client(f"{c.name}:{version}") for c in all_clients() for version in c.versions]
+    stale = {(s.name, k.check) for s in (*subjects, *clients) for k in known(s) if k.check not in names}
     assert stale == set()
 
 
