@@ -144,6 +144,7 @@ class Contacts:
         )
         client.tap.inject(f"<presence from='{jid}' to='{client.jid}'>{answer.caps}</presence>")
         client.sentinel()
+        client.tap.sent()  # what it asked by then is heard, and its answer on the way, before anything else is sent
         return jid
 
     def believed(self, jid: str, *, until: str = "") -> list[str]:

@@ -108,12 +108,15 @@ def test_the_corpus_keeps_them(outcome: Outcome, folder: Path) -> None:
     assert {finding.fingerprint for finding in kept} == {finding.fingerprint for finding in outcome.findings}
 
 
-def test_nothing_is_found_in_a_client_that_behaves(tmp_path: Path) -> None:
-    providers = [*PROVIDERS, "RFC 6121", "XEP-0163", "XEP-0313", "XEP-0184"]
-    outcome = campaign(tmp_path, providers, Bounds(seconds=300.0, stanzas=2_000), patience=10.0)
+@pytest.mark.parametrize("provider", [*PROVIDERS, "RFC 6121", "XEP-0163", "XEP-0313", "XEP-0184"])
+def test_nothing_is_found_in_a_client_that_behaves(tmp_path: Path, provider: str) -> None:
+    """2,000 stanzas in all."""
+    outcome = campaign(tmp_path, [provider], Bounds(seconds=300.0, stanzas=300), patience=10.0)
     assert [(f.fingerprint, f.text, f.seen) for f in outcome.findings] == []
-    assert outcome.sent >= 2_000
-    assert all(tally.valid and tally.malformed for tally in outcome.tallies)
+    (tally,) = outcome.tallies
+    assert outcome.sent >= 300
+    assert tally.valid
+    assert tally.malformed
 
 
 def test_what_the_command_finds_is_in_record_corpus_and_report_and_is_replayed(
