@@ -42,9 +42,11 @@ def test_every_fake_that_a_check_names_exists() -> None:
 
 def test_every_known_failure_is_of_a_check_that_exists() -> None:
     names = {c.name for c in catalogue.checks()}
-    subjects = [find(f"{s.name}:{version}") for s in all_subjects() for version in s.versions]
-    clients = [find_client(f"{c.name}:{version}") for c in all_clients() for version in c.versions]
-    stale = {(s.name, k.check) for s in (*subjects, *clients) for k in known(s) if k.check not in names}
+    listed = {(s.name, version): known(find(f"{s.name}:{version}")) for s in all_subjects() for version in s.versions}
+    listed |= {
+        (c.name, version): known(find_client(f"{c.name}:{version}")) for c in all_clients() for version in c.versions
+    }
+    stale = {(name, entry.check) for name, entries in listed.items() for entry in entries if entry.check not in names}
     assert stale == set()
 
 
