@@ -131,9 +131,8 @@ def leave(session: Session) -> None:
         if WRONG == "leaves-without-closing":
             session.transport.abort()
         else:
-            session.send("</stream:stream>")
-            if WRONG == "talks-behind-the-end":
-                session.send("<presence/>")
+            # At once: whoever has read the one has read the other.
+            session.send("</stream:stream>" + ("<presence/>" if WRONG == "talks-behind-the-end" else ""))
     STATE["listener"].join(30.0)
     session.transport.close()
 
