@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from lab.errors import UsageError
 
@@ -29,25 +29,13 @@ Transport = Literal[
     "bosh",
     "bosh-plain",
 ]
-TRANSPORTS: tuple[Transport, ...] = (
-    "c2s",
-    "c2s-direct-tls",
-    "component",
-    "s2s",
-    "s2s-direct-tls",
-    "http",
-    "https",
-    "websocket",
-    "websocket-plain",
-    "bosh",
-    "bosh-plain",
-)
+TRANSPORTS: tuple[Transport, ...] = get_args(Transport)
 WithinHttp = Literal["websocket", "bosh"]
-WITHIN_HTTP: tuple[WithinHttp, ...] = ("websocket", "bosh")
+WITHIN_HTTP: tuple[WithinHttp, ...] = get_args(WithinHttp)
 """The transports that have a path on an HTTP port: under TLS by this name, in clear as `NAME-plain`."""
 
 AccountMethod = Literal["in-band", "ad-hoc", "command", "given"]
-ACCOUNT_METHODS: tuple[AccountMethod, ...] = ("in-band", "ad-hoc", "command", "given")
+ACCOUNT_METHODS: tuple[AccountMethod, ...] = get_args(AccountMethod)
 
 
 @dataclass(frozen=True)
