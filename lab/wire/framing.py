@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import copy
 import re
-from collections import deque
 from collections.abc import Iterable
 
 from lxml import etree
@@ -27,6 +26,7 @@ from lab.wire.stream import (
     Element,
     Event,
     PeerViolation,
+    Reader,
     Received,
     State,
     Stream,
@@ -40,39 +40,17 @@ _ATTRIBUTE = r"\s+([^\s=>/]+)\s*=\s*(?:'[^']*'|\"[^\"]*\")"
 _START = re.compile(rf"\s*<([^\s/>!?]+)((?:{_ATTRIBUTE})*)\s*/?>")
 
 
-class _Documents:
-    """What both readers share: one document at a time, its events, and the first violation behind them."""
+class _Documents(Reader):
+    """What both readers share: one whole document at a time."""
 
     def __init__(self) -> None:
-        self.state = State.PROLOG
-        self._events: deque[Event] = deque()
-        self._violation: PeerViolation | None = None
+        self.restart()
 
-    def restart(self) -> None:
-        """The next document begins a new stream (RFC 6120 §4.3.3)."""
-        self.state = State.PROLOG
-        self._events.clear()
-        self._violation = None
+    def _feed(self, data: bytes) -> None:
+        self._events.extend(self._take(self._read(data)))
 
-    def receive_data(self, data: bytes) -> None:
-        """Take one whole document. Violations are raised by `next_event`, behind the events before them."""
-        if self.state is State.BROKEN or not data:
-            return
-        try:
-            if self.state is State.CLOSED:
-                raise PeerViolation("data after the end of the stream", seen=_excerpt(data))
-            self._events.extend(self._take(self._read(data)))
-        except PeerViolation as violation:
-            self._violation = violation
-            self.state = State.BROKEN
-
-    def next_event(self) -> Event | None:
-        """The next event, or None when another document is needed. Raises PeerViolation."""
-        if self._events:
-            return self._events.popleft()
-        if self._violation:
-            raise self._violation
-        return None
+    def _refuse(self, data: bytes) -> None:
+        raise PeerViolation("data after the end of the stream", seen=_excerpt(data))
 
     def _read(self, data: bytes) -> Element:
         return root_of(data)

@@ -25,7 +25,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Protocol, cast
+from typing import cast
 
 from lxml import etree
 
@@ -87,16 +87,6 @@ class State(Enum):
     BROKEN = auto()
 
 
-class Reader(Protocol):
-    """The receiving half of a stream, whatever carries it: `Stream` and its kin in `lab.wire.framing`."""
-
-    state: State
-
-    def restart(self) -> None: ...
-    def receive_data(self, data: bytes) -> None: ...
-    def next_event(self) -> Event | None: ...
-
-
 _DECLARATION = re.compile(rb"<\?xml\s[^<>]*\?>")
 _ENCODING = re.compile(rb"""encoding\s*=\s*["']([^"']*)["']""")
 _REFERENCE = re.compile(rb"&(?:amp|lt|gt|quot|apos|#[0-9]{1,20}|#x[0-9a-fA-F]{1,20});")
@@ -105,31 +95,17 @@ _UNFINISHED_REFERENCE = re.compile(
 )
 
 
-class Stream:
-    """The receiving half of one XML stream. See the module's table."""
+class Reader:
+    """The receiving half of a stream, whatever carries it: `Stream` and its kin in `lab.wire.framing`.
 
-    def __init__(self, *, stanza_bytes: int = STANZA_BYTES, depth: int = DEPTH) -> None:
-        self._stanza_bytes = stanza_bytes
-        self._depth_limit = depth
-        self.restart()
+    Bytes in, events out in order, the first violation behind them.
+    """
 
     def restart(self) -> None:
-        """Forget all that was read: the next bytes begin a new stream (§4.3.3)."""
+        """Forget all that was read: what comes next begins a new stream (§4.3.3)."""
         self.state = State.PROLOG
-        self._prolog: bytes | None = b""  # None once the root element has begun
         self._events: deque[Event] = deque()
         self._violation: PeerViolation | None = None
-        self._root: Element | None = None
-        self._depth = 0
-        self._pending = 0
-        self._references = _References()
-        self._parser = etree.XMLPullParser(
-            events=("start", "end", "comment", "pi"),
-            encoding="utf-8",
-            resolve_entities=False,
-            no_network=True,
-            huge_tree=False,
-        )
 
     def receive_data(self, data: bytes) -> None:
         """Take bytes from the peer. Violations are raised by `next_event`, behind the events before them."""
@@ -137,7 +113,7 @@ class Stream:
             return
         try:
             if self.state is State.CLOSED:
-                _refuse_trailing(data)
+                self._refuse(data)
             else:
                 self._feed(data)
         except PeerViolation as violation:
@@ -151,6 +127,38 @@ class Stream:
         if self._violation:
             raise self._violation
         return None
+
+    def _feed(self, data: bytes) -> None:
+        """Read on. Raises PeerViolation."""
+        raise NotImplementedError
+
+    def _refuse(self, data: bytes) -> None:
+        """Raise PeerViolation for what comes behind the end, as far as that is one."""
+        raise NotImplementedError
+
+
+class Stream(Reader):
+    """The receiving half of one XML stream. See the module's table."""
+
+    def __init__(self, *, stanza_bytes: int = STANZA_BYTES, depth: int = DEPTH) -> None:
+        self._stanza_bytes = stanza_bytes
+        self._depth_limit = depth
+        self.restart()
+
+    def restart(self) -> None:
+        super().restart()
+        self._prolog: bytes | None = b""  # None once the root element has begun
+        self._root: Element | None = None
+        self._depth = 0
+        self._pending = 0
+        self._references = _References()
+        self._parser = etree.XMLPullParser(
+            events=("start", "end", "comment", "pi"),
+            encoding="utf-8",
+            resolve_entities=False,
+            no_network=True,
+            huge_tree=False,
+        )
 
     def _feed(self, data: bytes) -> None:
         self._pending += len(data)
@@ -185,6 +193,9 @@ class Stream:
             )
         if self._pending > self._stanza_bytes:
             raise PeerViolation(f"one stanza of more than {self._stanza_bytes} bytes", condition="policy-violation")
+
+    def _refuse(self, data: bytes) -> None:
+        _refuse_trailing(data)
 
     def _drain(self) -> None:
         events = cast("Iterator[tuple[str, Element]]", self._parser.read_events())
