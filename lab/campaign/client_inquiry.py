@@ -5,12 +5,9 @@ What is news, what is known and what is avoided, is `lab.campaign.inquiry`'s to 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from generators.allowed import Reaction
-from generators.stanza import Scene
 from lab.campaign.batch import Finished
 from lab.campaign.cast import Casting
 from lab.campaign.client_judge import judge
@@ -22,7 +19,6 @@ from lab.campaign.narrow import Prober, Trial, filled
 from lab.campaign.pipe import Logged
 from lab.campaign.template import Template
 from lab.cell import Cell, Subject
-from lab.errors import PeerError
 from lab.machine import crowd
 
 HURRY = 0.6  # seconds of patience while searching, on a machine that is not crowded
@@ -93,21 +89,8 @@ class ClientInquiry(Inquiry):
         super().__init__(cell, Unwatched(), seed, folder, found, tell, subject)
         self._staging, self._patience = staging, patience
 
-    def who_ended(self, batch: Finished, scene: Scene, casting: Casting | None) -> str:
-        """The operator whose stanza ended the session of a batch, as it may; empty where it was none of those."""
-        began = time.monotonic()
-        prober = self._prober(casting)
-        try:
-            for item in batch.items:
-                may = item.operator and item.allowed.permits(Reaction.STREAM_ERROR)
-                if may and prober.probe([Template.of(item, scene)], hurry=True).ended:
-                    return item.operator
-        except PeerError:
-            return ""
-        finally:
-            prober.close()
-            self.seconds += time.monotonic() - began
-        return ""
+    def _enders(self, batch: Finished) -> Sequence[int]:
+        return range(len(batch.items))
 
     def _prober(self, casting: Casting | None, patience: float | None = None, *, frugal: bool = False) -> Prober:
         return ClientProber(self._staging, self._patience, frugal=frugal)

@@ -165,7 +165,7 @@ class Inquiry:
         began = time.monotonic()
         prober = self._prober(casting, frugal=True)
         try:
-            for place in _likely(batch):
+            for place in self._enders(batch):
                 item = batch.items[place]
                 may = item.operator and item.allowed.permits(Reaction.STREAM_ERROR)
                 if may and prober.probe([Template.of(item, scene)], hurry=True).ended:
@@ -176,6 +176,10 @@ class Inquiry:
             prober.close()
             self.seconds += time.monotonic() - began
         return ""
+
+    def _enders(self, batch: Finished) -> Sequence[int]:
+        """The places of those that may have ended the stream of a batch, the likeliest first."""
+        return _likely(batch)
 
     def shrink_all(self, seconds: float) -> None:
         """Make each finding as small as may be, within its seconds. Raises MachineError: the disk is full."""
