@@ -15,8 +15,9 @@ from typing import Protocol
 from lab import cell as cells
 from lab import engines
 from lab.campaign import corpus
-from lab.campaign.campaign import Bounds, Campaign, Listener
+from lab.campaign.campaign import Campaign
 from lab.campaign.clients import ClientCampaign
+from lab.campaign.course import Bounds, Listener
 from lab.campaign.finding import CONFIRMATIONS, Finding
 from lab.campaign.safety import refuse_strangers
 from lab.campaign.tally import Outcome, Tally

@@ -92,8 +92,8 @@ def fuzz(
         _list_operators(as_json=as_json)
         return
     from lab import fuzz as fuzzing  # noqa: PLC0415 - `stanzalab --help` answers at once
-    from lab.campaign.campaign import Bounds  # noqa: PLC0415
     from lab.campaign.corpus import FOLDER  # noqa: PLC0415
+    from lab.campaign.course import Bounds  # noqa: PLC0415
 
     tried = next(iter(clients_of(client, None)), None)
     role = Role.CLIENT if tried else Role.SERVER

@@ -14,8 +14,8 @@ from typing import Protocol
 
 from lab import cell as cells
 from lab import engines, fuzz, report
-from lab.campaign.campaign import Bounds
-from lab.campaign.campaign import Listener as CampaignListener
+from lab.campaign.course import Bounds
+from lab.campaign.course import Listener as CampaignListener
 from lab.campaign.safety import strangers
 from lab.cell import Cell
 from lab.doap import Implemented

@@ -9,16 +9,15 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import cycle
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 from generators.stanza import Moment
 from lab.accounts import Accounts, Comeback
+from lab.agents.agent import AgentFault
 from lab.campaign.batch import Batch, begin, begin_early, finish
 from lab.campaign.cast import Cast, Casting, connected
-from lab.campaign.finding import Finding
+from lab.campaign.course import REFUSALS, SLICE, Bounds, Course, Listener
 from lab.campaign.inquiry import Inquiry
 from lab.campaign.judge import judge
 from lab.campaign.maker import Maker, spends
@@ -26,40 +25,15 @@ from lab.campaign.narrow import LOG_SECONDS
 from lab.campaign.outside import Outside
 from lab.campaign.tally import Outcome, Tally
 from lab.cell import Cell, Transport
-from lab.errors import PeerError, UsageError
+from lab.errors import PeerError
 from schemas.robustness import Trial
 
-BATCH = 64  # stanzas sent at once
 FUZZERS = 2  # sessions that take turns, so that the server always has something to do
-SLICE = 0.4  # seconds for one provider, before the next has its turn
 ROTATE = 4_000  # stanzas after which a cast is dismissed: rosters, archives and nodes grow
 PADDING = b" " * 24 * 1024
 SETTLE = 0.3  # seconds that a missing answer is waited for; whether it is missing, is looked into
 ALONE = 0.35  # share of the time for stanzas that are sent alone
-NARROWING = 0.75  # seconds for looking into symptoms, for each second of sending; and at least so many:
-NARROWING_LEAST = 10.0
 MALFORMED = 0.4  # share of the stanzas in bulk
-REFUSALS = 4  # times in a row that no session can be opened, after which the campaign is given up
-
-
-class Listener(Protocol):
-    """Who is told of the course of a campaign."""
-
-    def fuzzing(self, tallies: Sequence[Tally], elapsed: float, rate: float, doing: str) -> None: ...
-    def found(self, finding: Finding) -> None: ...
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """Where a campaign ends: after `seconds` of sending or so many `stanzas`, whichever is first.
-
-    What they show is looked into besides, within a bound of its own; `shrink` is seconds for each finding.
-    """
-
-    seconds: float = 60.0
-    stanzas: int | None = None
-    shrink: float = 10.0
-    findings: int = 100
 
 
 @dataclass
@@ -74,8 +48,12 @@ class _Lane:
 
 
 @dataclass
-class Campaign:
+class Campaign(Course[_Lane]):
     """`run` does all. `corpus` is the folder that findings are kept in, None for nowhere."""
+
+    BATCH = 64
+    NARROWING = 0.75
+    NARROWING_LEAST = 10.0
 
     cell: Cell
     trials: Sequence[Trial]
@@ -93,56 +71,16 @@ class Campaign:
         self._casts: dict[Transport, Cast] = {}
         self._sent: dict[Transport, int] = {}
         self._turn = 0
-        self._begun = 0  # stanzas, those of batches under way among them
-        self._sending = 0.0
         self._inquiry = Inquiry(self.cell, self.outside, self.seed, self.corpus, self.listener.found, self._tell)
-        self._refusals = 0
         self._random = random.Random(self.seed)  # noqa: S311 - for tests, not for secrets
-        self._stopped = ""
 
-    def run(self) -> Outcome:
-        """Fuzz until the bounds, or Ctrl-C; what was found is kept as it is found.
-
-        Raises MachineError: the disk is full; UsageError: the cell gives too few accounts to begin with.
-        """
-        self._began = time.monotonic()
-        interrupted = False
-        try:
-            lanes = [lane for lane in self._lanes if not lane.tally.none]
-            self._tell("preparing")
-            for lane in lanes:
-                lane.maker.prepare()
-            self._began = time.monotonic()
-            for lane in cycle(lanes):
-                if self._over():
-                    break
-                self._slice(lane)
-            self._inquire(at_the_end=True)
-            if self.bounds.shrink and not self._stopped:
-                self._inquiry.shrink_all(self.bounds.shrink)
-        except KeyboardInterrupt:
-            interrupted = True
-        except UsageError as error:
-            if not self._begun:
-                raise
-            self._stopped = error.message  # accounts that a cell file gives run out, in time
-        finally:
-            for cast in self._casts.values():
-                cast.close()
-            self._accounts.close()
-        self._inquiry.give_up()
-        return Outcome(
-            tallies=tuple(lane.tally for lane in self._lanes),
-            findings=tuple(self._inquiry.findings.values()),
-            seed=self.seed,
-            seconds=time.monotonic() - self._began,
-            sending_seconds=self._sending,
+    def _outcome(self, *, interrupted: bool) -> Outcome:
+        return replace(
+            super()._outcome(interrupted=interrupted),
             memory=self.outside.too_much_memory(),
             memory_start=self.outside.memory_start,
             memory_peak=self.outside.memory_peak,
             exits=self.outside.exits,
-            interrupted=interrupted,
-            stopped=self._stopped,
         )
 
     # --- sending
@@ -153,22 +91,7 @@ class Campaign:
         maker = Maker(trial.uses, self.seed + number, f"f{number:x}{self.seed % 0xFFFF:x}x")
         return _Lane(trial, maker, Tally(trial.provider, over, none))
 
-    def _over(self) -> bool:
-        if self._stopped or len(self._inquiry.findings) >= self.bounds.findings:
-            return True
-        return not self._left or self._sending >= self.bounds.seconds
-
-    @property
-    def _left(self) -> int:
-        """How many stanzas the next batch may have."""
-        return BATCH if self.bounds.stanzas is None else max(0, min(BATCH, self.bounds.stanzas - self._begun))
-
-    @property
-    def _elapsed(self) -> float:
-        return time.monotonic() - self._began
-
     def _slice(self, lane: _Lane) -> None:
-        """One provider's turn: batches, then stanzas alone, then a look into what they showed."""
         began = time.monotonic()
         lane.tally.turns += 1
         inquired = self._inquiry.seconds
@@ -182,7 +105,7 @@ class Campaign:
             self._refusals = 0
         except PeerError as error:
             self._dismiss(lane.tally.over)
-            self._refused(error)
+            self._failed(error)
         if lane.tally.over == "component":
             # There is one such address, and whoever is asked there must answer: nobody would, until the next turn.
             self._dismiss(lane.tally.over)
@@ -197,7 +120,7 @@ class Campaign:
             return time.monotonic() - began < SLICE
         return lane.alone_seconds <= ALONE * (lane.bulk_seconds + lane.alone_seconds)
 
-    def _refused(self, error: PeerError) -> None:
+    def _failed(self, error: PeerError | AgentFault) -> None:
         """No session could be opened: the server is being restarted, hangs, or is gone."""
         self._refusals += 1
         if why := self.outside.gone:
@@ -315,24 +238,11 @@ class Campaign:
         elif not connected(cast.pipes):
             self._casting(lane).renew(cast)
 
+    def _leave(self) -> None:
+        for cast in self._casts.values():
+            cast.close()
+
     def _dismiss(self, over: Transport) -> None:
         cast = self._casts.pop(over, None)
         if cast is not None:
             cast.close()
-
-    # --- symptoms
-
-    def _inquire(self, *, at_the_end: bool = False) -> None:
-        """Look into what waits, within a share of the time."""
-        most = max(NARROWING_LEAST, NARROWING * (self.bounds.seconds if at_the_end else self._sending))
-        while self._inquiry.waiting and self._inquiry.seconds < most and not self._stopped:
-            try:
-                self._inquiry.look_into_next()
-                self._refusals = 0
-            except PeerError as error:
-                self._refused(error)
-
-    def _tell(self, doing: str) -> None:
-        sent = sum(lane.tally.sent for lane in self._lanes)
-        rate = sent / self._sending if self._sending else 0.0
-        self.listener.fuzzing([lane.tally for lane in self._lanes], self._elapsed, rate, doing)

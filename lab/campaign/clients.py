@@ -10,30 +10,25 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import cycle
 from pathlib import Path
 
 from generators.allowed import Reaction
 from lab.accounts import Accounts, Comeback
 from lab.agents.agent import AgentFault
 from lab.campaign.batch import Item
-from lab.campaign.campaign import REFUSALS, Bounds, Listener
 from lab.campaign.client_inquiry import ClientInquiry
 from lab.campaign.client_judge import judge
 from lab.campaign.client_session import ClientSession, Received, Staging, patience_of_clients
+from lab.campaign.course import REFUSALS, SLICE, Bounds, Course, Listener
 from lab.campaign.incoming import FORGED, RECEIVED
 from lab.campaign.maker import Maker, spends
-from lab.campaign.tally import Outcome, Tally
+from lab.campaign.tally import Tally
 from lab.cell import Cell, ClientPlace
-from lab.errors import PeerError, UsageError
+from lab.errors import PeerError
 from schemas.robustness import Trial
 
-BATCH = 24  # stanzas sent at once: whatever a client shows of them is asked of a program that is slower than a server
-SLICE = 0.4  # seconds for one provider, before the next has its turn
 ROTATE = 2_000  # stanzas after which a session is dismissed: what a client shows grows
 ALONE = 0.35  # share of the time for stanzas that are sent alone, and for the clients that start behind them
-NARROWING = 1.0  # seconds for looking into symptoms, for each second of sending; and at least so many:
-NARROWING_LEAST = 20.0
 MALFORMED = 0.5  # share of the stanzas in bulk
 
 
@@ -45,8 +40,12 @@ class _Lane:
     tally: Tally
 
 
-class ClientCampaign:
+class ClientCampaign(Course[_Lane]):
     """`run` does all, with the client at `place`. `corpus` is the folder for findings, None: they are not kept."""
+
+    BATCH = 24  # whatever a client shows of them is asked of a program that is slower than a server
+    NARROWING = 1.0
+    NARROWING_LEAST = 20.0
 
     def __init__(
         self,
@@ -60,7 +59,7 @@ class ClientCampaign:
         corpus: Path | None = None,
         patience: float = 0.0,
     ) -> None:
-        self._seed, self._bounds, self._listener = seed, bounds, listener
+        self.seed, self.bounds, self.listener = seed, bounds, listener
         self._comeback = Comeback(run_dir)
         self._accounts = Accounts(cell, self._comeback)
         self._staging = Staging(cell, place, self._accounts, self._comeback)
@@ -71,71 +70,14 @@ class ClientCampaign:
         self._lanes = [self._lane(number, trial) for number, trial in enumerate(trials)]
         self._session: ClientSession | None = None
         self._random = random.Random(seed)  # noqa: S311 - for tests, not for secrets
-        self._begun = self._refusals = 0
-        self._began = time.monotonic()
-        self._sending = self._alone_seconds = 0.0
-        self._stopped = ""
-
-    def run(self) -> Outcome:
-        """Fuzz until the bounds, or Ctrl-C; what was found is kept as it is found.
-
-        Raises MachineError: the disk is full; UsageError: the cell gives too few accounts to begin with.
-        """
-        interrupted = False
-        try:
-            lanes = [lane for lane in self._lanes if not lane.tally.none]
-            self._tell("preparing")
-            for lane in lanes:
-                lane.maker.prepare()
-            self._began = time.monotonic()
-            for lane in cycle(lanes):
-                if self._over():
-                    break
-                self._slice(lane)
-            self._inquire(at_the_end=True)
-            if self._bounds.shrink and not self._stopped:
-                self._inquiry.shrink_all(self._bounds.shrink)
-        except KeyboardInterrupt:
-            interrupted = True
-        except UsageError as error:
-            if not self._begun:
-                raise
-            self._stopped = error.message  # accounts that a cell file gives run out, in time
-        finally:
-            self._dismiss()
-            self._staging.close()
-            self._accounts.close()
-        self._inquiry.give_up()
-        return Outcome(
-            tallies=tuple(lane.tally for lane in self._lanes),
-            findings=tuple(self._inquiry.findings.values()),
-            seed=self._seed,
-            seconds=time.monotonic() - self._began,
-            sending_seconds=self._sending,
-            memory=None,
-            memory_start=0,
-            memory_peak=0,
-            exits=0,
-            interrupted=interrupted,
-            stopped=self._stopped,
-        )
+        self._alone_seconds = 0.0
 
     # --- sending
 
     def _lane(self, number: int, trial: Trial) -> _Lane:
-        prefix = f"c{number:x}{self._seed % 0xFFFF:x}x"
-        maker = Maker(trial.uses, self._seed + number, prefix, RECEIVED, together={FORGED})
+        prefix = f"c{number:x}{self.seed % 0xFFFF:x}x"
+        maker = Maker(trial.uses, self.seed + number, prefix, RECEIVED, together={FORGED})
         return _Lane(maker, Tally(trial.provider, "c2s", trial.none))
-
-    def _over(self) -> bool:
-        if self._stopped or len(self._inquiry.findings) >= self._bounds.findings:
-            return True
-        return not self._left or self._sending >= self._bounds.seconds
-
-    @property
-    def _left(self) -> int:
-        """How many stanzas the next batch may have."""
-        return BATCH if self._bounds.stanzas is None else max(0, min(BATCH, self._bounds.stanzas - self._begun))
 
     def _slice(self, lane: _Lane) -> None:
         """One provider's turn: batches, then one stanza alone, then a look into what they showed."""
@@ -151,25 +93,22 @@ class ClientCampaign:
                 self._alone(lane)
                 self._alone_seconds += time.monotonic() - started
             self._refusals = 0
-        except PeerError as error:
+        except (PeerError, AgentFault) as error:
             self._dismiss()
-            self._refused(error)
-        except AgentFault as error:
-            self._dismiss()
-            self._broken(error)
+            self._failed(error)
         self._sending += time.monotonic() - began
         self._tell(f"sending {lane.tally.provider}")
         self._inquire()
 
-    def _refused(self, error: PeerError) -> None:
-        """No client came online: it, or the server, is gone for now."""
+    def _failed(self, error: PeerError | AgentFault) -> None:
+        """No client came online: it, or the server, is gone for now. Or the agent broke its contract: nothing can be
+        said of its client any more, but for what was found so far."""
+        if isinstance(error, AgentFault):
+            self._stopped = f"{error.message}: {error.cause}"
+            return
         self._refusals += 1
         if self._refusals >= REFUSALS:
             self._stopped = f"the client comes online no more: {error.message}: {error.seen}"
-
-    def _broken(self, error: AgentFault) -> None:
-        """The agent broke its contract: nothing can be said of its client any more, but for what was found so far."""
-        self._stopped = f"{error.message}: {error.cause}"
 
     def _bulk(self, lane: _Lane) -> bool:
         """A batch; whether there was one to send."""
@@ -230,26 +169,11 @@ class ClientCampaign:
             self._session = self._staging.open()
         return self._session
 
+    def _leave(self) -> None:
+        self._dismiss()
+        self._staging.close()
+
     def _dismiss(self) -> None:
         if self._session is not None:
             self._staging.end(self._session)
             self._session = None
-
-    # --- symptoms
-
-    def _inquire(self, *, at_the_end: bool = False) -> None:
-        """Look into what waits, within a share of the time."""
-        most = max(NARROWING_LEAST, NARROWING * (self._bounds.seconds if at_the_end else self._sending))
-        while self._inquiry.waiting and self._inquiry.seconds < most and not self._stopped:
-            try:
-                self._inquiry.look_into_next()
-                self._refusals = 0
-            except PeerError as error:
-                self._refused(error)
-            except AgentFault as error:
-                self._broken(error)
-
-    def _tell(self, doing: str) -> None:
-        sent = sum(lane.tally.sent for lane in self._lanes)
-        rate = sent / self._sending if self._sending else 0.0
-        self._listener.fuzzing([lane.tally for lane in self._lanes], time.monotonic() - self._began, rate, doing)

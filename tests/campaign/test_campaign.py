@@ -13,8 +13,9 @@ import pytest
 
 from lab.campaign import corpus
 from lab.campaign.batch import Batch
-from lab.campaign.campaign import REFUSALS, Bounds, Campaign, _Lane
+from lab.campaign.campaign import Campaign, _Lane
 from lab.campaign.cast import Cast
+from lab.campaign.course import REFUSALS, Bounds
 from lab.campaign.finding import Finding
 from lab.campaign.outside import Outside
 from lab.campaign.tally import Outcome, Tally

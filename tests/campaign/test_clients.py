@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from lab import record, subjects
-from lab.campaign.campaign import Bounds
 from lab.campaign.clients import ClientCampaign
 from lab.campaign.corpus import load
+from lab.campaign.course import Bounds
 from lab.campaign.finding import CONFIRMATIONS, Finding
 from lab.campaign.tally import Outcome, Tally
 from lab.cell import Cell

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.campaign.campaign import Bounds, Campaign
+from lab.campaign.campaign import Campaign
 from lab.campaign.corpus import load
+from lab.campaign.course import Bounds
 from lab.campaign.finding import CONFIRMATIONS, Finding
 from lab.campaign.outside import Outside
 from lab.campaign.tally import Outcome, Tally
