@@ -49,6 +49,12 @@ RFC = Specification("RFC 6121")
 with_component = pytest.mark.xdist_group("component")
 
 
+def _with_another(connect: Connect) -> tuple[Session, Session]:
+    """A user, and another session of the account that is interested in the roster, and not available."""
+    account = connect.account()
+    return user(connect, account=account), interested(connect, account=account, label="other")
+
+
 def _in_order(session: Session, first: Matches, then: Matches, what: str) -> None:
     """The check fails unless both came to the session, and `first` before `then`."""
     came: list[str] = []
@@ -76,8 +82,7 @@ def _in_order(session: Session, first: Matches, then: Matches, what: str) -> Non
     "3.1.5", "2.2", says="An approval is pushed to all interested resources of who gave it: subscription 'from'."
 )
 def test_approval_is_pushed_to_who_gave_it(connect: Connect, contact: Session) -> None:
-    account = connect.account()
-    alice, other = user(connect, account=account), interested(connect, account=account, label="other")
+    alice, other = _with_another(connect)
     asked(alice, contact)
     approve(alice, contact)
     for session in (alice, other):
@@ -104,8 +109,7 @@ def test_approval_is_followed_by_presence(connect: Connect, contact: Session) ->
 @with_component
 @RFC.must("3.1.6", "2.2", says="An approval is delivered to all interested resources, and then pushed to them.")
 def test_approval_is_delivered_before_the_push(connect: Connect, contact: Session) -> None:
-    account = connect.account()
-    alice, other = user(connect, account=account), interested(connect, account=account, label="other")
+    alice, other = _with_another(connect)
     ask(alice, contact)
     for session in (alice, other):
         pushed(session, Item(contact.jid, ask="subscribe"))
@@ -167,8 +171,7 @@ def test_cancellation_follows_unavailable_presence(before: str, connect: Connect
 @pytest.mark.parametrize("before", ["from", "both"])
 @RFC.must("3.2.2", "2.2", says="A cancellation is pushed to all interested resources: 'none', or 'to'.")
 def test_cancellation_is_pushed_to_who_cancelled(before: str, connect: Connect, contact: Session) -> None:
-    account = connect.account()
-    alice, other = user(connect, account=account), interested(connect, account=account, label="other")
+    alice, other = _with_another(connect)
     bring(alice, contact, STATES[before])
     alice.sentinel(other)
     other.inbox.clear()
@@ -214,8 +217,7 @@ def test_cancelled_contact_is_told_no_more(connect: Connect, contact: Session) -
 @pytest.mark.parametrize("before", ["to", "both"])
 @RFC.must("3.2.3", "2.2", says="A cancellation is delivered to all interested resources, and then pushed to them.")
 def test_cancellation_is_delivered_before_the_push(before: str, connect: Connect, contact: Session) -> None:
-    account = connect.account()
-    alice, other = user(connect, account=account), interested(connect, account=account, label="other")
+    alice, other = _with_another(connect)
     bring(alice, contact, STATES[before])
     contact.sentinel(other)
     other.inbox.clear()
@@ -245,8 +247,7 @@ def test_cancellation_makes_resources_unavailable(connect: Connect) -> None:
     "3.3.2", "2.2", says="An unsubscribe is pushed to all interested resources of who sent it: 'none', or 'from'."
 )
 def test_unsubscribe_is_pushed_to_who_sent_it(before: str, connect: Connect, contact: Session) -> None:
-    account = connect.account()
-    alice, other = user(connect, account=account), interested(connect, account=account, label="other")
+    alice, other = _with_another(connect)
     bring(alice, contact, STATES[before])
     alice.sentinel(other)
     other.inbox.clear()
@@ -259,8 +260,7 @@ def test_unsubscribe_is_pushed_to_who_sent_it(before: str, connect: Connect, con
 @pytest.mark.parametrize("before", ["from", "from-out", "both"])
 @RFC.must("3.3.3", "2.2", says="An unsubscribe is delivered to all interested resources, and then pushed to them.")
 def test_unsubscribe_is_delivered_before_the_push(before: str, connect: Connect, contact: Session) -> None:
-    account = connect.account()
-    alice, other = user(connect, account=account), interested(connect, account=account, label="other")
+    alice, other = _with_another(connect)
     bring(alice, contact, STATES[before])
     contact.sentinel(other)
     other.inbox.clear()
