@@ -4,7 +4,7 @@
     with FakeServer("swallows-iq") as cell: ...    does one thing wrong
     MISBEHAVIOURS["swallows-iq"]                   says what, in one sentence
 
-To add a misbehaviour, write a class in `lab.fakes.misbehaviours` (or anywhere that is imported before use):
+To add a misbehaviour, write a class in one of the modules of misbehaviours (or anywhere that is imported before use):
 
     class AnswersTwice(Behaviour):
         '''Sends each answer to an iq twice.'''
@@ -18,6 +18,8 @@ points where it can differ. tests/fakes/test_misbehaviours.py wants a proof of e
 
 from lab.fakes import misbehaviours as misbehaviours  # defining them registers them
 from lab.fakes import planted as planted
+from lab.fakes import stream_misbehaviours as stream_misbehaviours
+from lab.fakes import tls_misbehaviours as tls_misbehaviours
 from lab.fakes import web_misbehaviours as web_misbehaviours
 from lab.fakes.behaviour import MISBEHAVIOURS, Behaviour
 from lab.fakes.server import FakeServer
