@@ -6,21 +6,18 @@ import unicodedata
 
 import pytest
 
-from lab.cell import Account
 from lab.errors import PeerError
 from lab.plugin import (
     Connect,
     Specification,
     Stage,
-    impossible,
     on_every_transport,
     require,
     require_equal,
     require_error,
-    require_result,
     unsupported,
 )
-from lab.wire.namespaces import BIND, NS, STREAM
+from lab.wire.namespaces import NS, STREAM
 from lab.wire.negotiation import authenticate, open_stream, starttls
 from lab.wire.session import (
     Session,
@@ -28,44 +25,11 @@ from lab.wire.session import (
     StreamFailed,
     localname,
     new_id,
-    show,
 )
-from lab.wire.stream import Element
 from lab.wire.transport import ConnectionLost, client_context
+from scenarios.server.rfc6120._binding import authenticated, bind_iq, resource_of
 
 RFC = Specification("RFC 6120")
-
-MANY = 52  # connected resources; the lab sets limits below that where a server has one
-
-
-def bind_iq(session: Session, resource: str | None = None) -> Element:
-    """The answer to a request to bind; `resource` is put into <resource/> as written."""
-    wanted = f"<resource>{resource}</resource>" if resource is not None else ""
-    return session.iq("set", f"<bind xmlns='{BIND}'>{wanted}</bind>")
-
-
-def bound_jid(answer: Element) -> str:
-    """The JID that a result tells. The check fails where there is none (§7.6.1)."""
-    require_result(answer)
-    jid = answer.findtext("bind:bind/bind:jid", namespaces=NS) or ""
-    require(len(answer) == 1 and jid, "<bind/> with <jid/> in the result", answer)
-    require_equal(jid, jid.strip(), "the JID, without white space around it,")
-    return jid
-
-
-def resource_of(answer: Element, account: Account) -> str:
-    """The resourcepart that was bound for an account."""
-    bare, _, resource = bound_jid(answer).partition("/")
-    require_equal(bare, account.jid, "the bare JID of the bound resource")
-    require(resource, "a resourcepart that is not empty", answer)
-    return resource
-
-
-def authenticated(
-    connect: Connect, account: Account | None = None, *, label: str = "alice"
-) -> tuple[Session, Account]:
-    account = account or connect.account()
-    return connect(Stage.AUTHENTICATED, account=account, label=label), account
 
 
 @RFC.must("7.4", "7.2", "7.3.1", says="The features that follow authentication include <bind/>.")
@@ -189,76 +153,6 @@ def test_resource_is_normalised(connect: Connect, submitted: str, canonical: str
     require_equal(ascii(resource), ascii(canonical), "the resourcepart")
 
 
-def appear(session: Session) -> None:
-    """Make a resource available, and wait until the server has taken note."""
-    session.send("<presence/>")
-    session.sentinel()
-
-
-@RFC.should("7.1", says="An account can have several connected resources at once, and each gets its own stanzas.")
-@on_every_transport
-def test_several_resources_at_once(connect: Connect) -> None:
-    account = connect.account()
-    one = connect(account=account, resource="one", label="one")
-    two = connect(account=account, resource="two", label="two")
-    require(one.jid != two.jid, "two full JIDs", one.jid)
-    appear(one)
-    appear(two)
-    for recipient, sender in ((one, two), (two, one)):
-        mark = new_id()
-        sender.send(f"<message to='{recipient.jid}' id='{mark}' type='chat'><body>{mark}</body></message>")
-        message = recipient.expect(mark)
-        require_equal(message.get("from"), sender.jid, "the sender")
-        require_equal(message.findtext("{*}body"), mark, "the body")
-
-
-@RFC.must(
-    "7.7.2.2",
-    "7.5",
-    says="A resourcepart in use is overridden, refused by <conflict/>, or taken over: <conflict/> ends its holder.",
-)
-def test_conflict_follows_one_of_three_policies(connect: Connect) -> None:
-    account = connect.account()
-    holder = connect(account=account, resource="balcony", label="holder")
-    newcomer = connect(Stage.AUTHENTICATED, account=account, label="newcomer")
-    answer = bind_iq(newcomer, "balcony")
-    if answer.get("type") == "error":
-        require_error(answer, "conflict")
-        require(
-            resource_of(bind_iq(newcomer, "orchard"), account) != "balcony",
-            "a resourcepart of its own",
-            answer,
-        )
-        holder.sentinel()
-    elif bound_jid(answer) != holder.jid:
-        resource_of(answer, account)
-        holder.sentinel()
-    else:
-        holder.expect_stream_error("conflict")
-        newcomer.jid = bound_jid(answer)
-        newcomer.sentinel()
-
-
-@RFC.must(
-    "7.7.2.2",
-    "7.5",
-    says="Whatever becomes of a conflict, no two streams hold one full JID: one gets its messages.",
-)
-def test_full_jid_belongs_to_one_stream(connect: Connect) -> None:
-    account = connect.account()
-    holder = connect(account=account, resource="balcony", label="holder")
-    newcomer = connect(Stage.AUTHENTICATED, account=account, label="newcomer")
-    answer = bind_iq(newcomer, "balcony")
-    owner = newcomer if answer.get("type") == "result" and bound_jid(answer) == holder.jid else holder
-    owner.jid = holder.jid
-    appear(owner)
-    other = connect(label="other")
-    mark = new_id()
-    other.send(f"<message to='{owner.jid}' id='{mark}' type='chat'><body>{mark}</body></message>")
-    message = owner.expect(mark)
-    require_equal((message.get("from"), message.findtext("{*}body")), (other.jid, mark), "sender and body")
-
-
 @RFC.must(
     "7.6.2.2",
     "7.1",
@@ -336,87 +230,3 @@ def test_no_restart_after_binding(connect: Connect) -> None:
     answer = session.iq("get", "<ping xmlns='urn:xmpp:ping'/>", to=session.domain)
     require_equal(answer.get("from"), session.domain, "who answers")
     require(answer.get("type") in {"result", "error"}, "an answer", answer)
-
-
-def refusing(connect: Connect) -> tuple[Session, Account, str]:
-    """An authenticated stream, and a resourcepart that it was just refused; `impossible` where none is refused."""
-    account = connect.account()
-    connect(account=account, resource="balcony", label="holder")
-    for resource in ("balcony", "x" * 1024):
-        session = connect(Stage.AUTHENTICATED, account=account, label="alice")
-        if bind_iq(session, resource).get("type") == "error":
-            return session, account, resource
-    return impossible("the server accepts or overrides every resourcepart, so that there is nothing to retry")
-
-
-def retry(session: Session, resource: str, limit: int) -> int:
-    """How many retries in a row are refused, `limit` at the most. Raises what ends the stream before that."""
-    for refused in range(limit):
-        if bind_iq(session, resource).get("type") != "error":
-            return refused
-    return limit
-
-
-@RFC.should("7.7.3", says="At least five retries are allowed after a resourcepart was refused.")
-def test_five_retries_to_bind_are_allowed(connect: Connect) -> None:
-    session, account, resource = refusing(connect)
-    require_equal(retry(session, resource, 4), 4, "the number of refused retries")
-    resource_of(bind_iq(session, "fit"), account)
-
-
-@RFC.should("7.7.3", says="No more than ten retries are allowed after a resourcepart was refused.")
-def test_no_more_than_ten_retries_to_bind_are_allowed(connect: Connect) -> None:
-    session, _, resource = refusing(connect)
-    try:
-        refused = retry(session, resource, 11)
-    except (StreamFailed, StreamEnded, ConnectionLost):
-        return
-    require(False, "the end of the stream by the eleventh retry", f"{refused} retries were answered")
-
-
-@RFC.must("7.7.3", says="Retries to bind beyond the server's limit end the stream with <policy-violation/>.")
-def test_too_many_retries_to_bind_are_a_policy_violation(connect: Connect) -> None:
-    session, _, resource = refusing(connect)
-    try:
-        retry(session, resource, 40)
-    except StreamFailed as error:
-        require_equal(error.condition, "policy-violation", "the stream error")
-        return
-    except (StreamEnded, ConnectionLost) as error:
-        error.expected = "the stream error policy-violation"
-        raise
-    impossible("no limit is reached with 40 retries: see rfc-6120/no-more-than-ten-retries-to-bind-are-allowed")
-
-
-@RFC.must(
-    "7.6.2.1",
-    says="An account at its limit of connected resources is refused another: <resource-constraint/>.",
-)
-def test_limit_of_resources_is_a_resource_constraint(connect: Connect) -> None:
-    account = connect.account()
-    sessions: list[Session] = []
-    for number in range(MANY):
-        session = connect(Stage.AUTHENTICATED, account=account, label=f"r{number}")
-        answer = bind_iq(session)
-        if answer.get("type") == "error":
-            require_error(answer, "resource-constraint")
-            return
-        session.jid = bound_jid(answer)
-        sessions.append(session)
-    ended = first_ended(sessions)
-    if ended is not None:
-        # Nothing says that a server may not make room first: then the account never is at its limit.
-        impossible(f"the server makes room, and refuses nobody: the oldest session ended: {ended}")
-    impossible(f"no limit is reached with {MANY} connected resources")
-
-
-def first_ended(sessions: list[Session]) -> str | None:
-    """How the first of the sessions ended, None where the oldest still lives."""
-    try:
-        sessions[0].sentinel()
-    except StreamFailed as error:
-        return show(error.element)
-    except (StreamEnded, ConnectionLost) as error:
-        return error.message
-    else:
-        return None
