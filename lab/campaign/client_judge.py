@@ -103,7 +103,7 @@ def _of_stream(batch: Received, alone: int | None) -> Iterator[Symptom]:
     elif not batch.commands:
         seen = "a command is not answered any more"
         yield Symptom("takes-commands", alone, "the client does what its user asks", seen)
-    elif not batch.sentinel and not (alone is not None and incoming.is_broken(batch.items[alone])):
+    elif not (batch.sentinel or batch.withheld or (alone is not None and incoming.is_broken(batch.items[alone]))):
         seen = f"nothing within {batch.took:.1f} s, while the connection stands"
         yield Symptom("answers-the-sentinel", alone, "an answer to the iq behind it", seen, "stuck")
 

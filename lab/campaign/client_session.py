@@ -61,7 +61,8 @@ class Received:
     `sentinel`: the iq behind them was answered; `commands`: so was a command to the agent. `ended`: the connection
     did not outlive them; `left`: the client went, with that stream error as `condition`. `gone` is how its process
     ended. `violation` is what it sent that is no XMPP, `wrong` the same in a word. `refused` are the places of what
-    the server kept for itself (the tap sent it then), `unsent` of what did not reach the client at all.
+    the server kept for itself (the tap sent it then), `unsent` of what did not reach the client at all. `withheld`:
+    the server passed on nothing of what was sent behind them, so that the client's silence says nothing of it.
     """
 
     items: Sequence[Item]
@@ -79,6 +80,7 @@ class Received:
     events: tuple[Event, ...] = ()
     refused: frozenset[int] = frozenset()
     unsent: frozenset[int] = frozenset()
+    withheld: bool = False
     took: float = 0.0
 
     @property
@@ -173,7 +175,7 @@ class ClientSession:
         self._wait(lambda: mark in self.recorded.replies or self._contact.closed or not self._alive, patience)
         missing = frozenset(place for place in places if batch.items[place].id not in self.recorded.arrived)
         if mark not in self.recorded.arrived:  # some may be on their way: to send them again would be twice
-            batch.unsent = missing
+            batch.unsent, batch.withheld = missing, not self._contact.closed
             return self._contact.closed
         batch.refused = missing
         return mark in self.recorded.replies

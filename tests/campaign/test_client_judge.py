@@ -96,6 +96,7 @@ def answered(made: Item, to: str | None = CONTACT, kind: str = "result") -> str:
         batch(RESULT),
         batch(PING, MESSAGE, ended=True, left=False),  # the server, or the tap, ended it
         batch(PING, unsent=frozenset({0})),
+        batch(MESSAGE, PING, sentinel=False, unsent=frozenset({1}), withheld=True),  # the server sat on it
     ],
 )
 def test_nothing_is_said_of_a_client_that_behaves(good: Received) -> None:
