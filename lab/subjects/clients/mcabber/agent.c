@@ -1,7 +1,7 @@
 /* A module of mcabber: tells the agent, as lines of JSON, what mcabber has just shown, and what stands in its roster.
  *
- * It only listens (to the hooks that run once something is on the screen) and reads (with the functions that mcabber
- * itself draws its roster with). It sends nothing. Lines go to the descriptor that AGENT_EVENTS names.
+ * It only listens (to the hooks that run once something is on the screen), reads (with the functions that mcabber
+ * itself draws its roster with), and hands on commands as a user types them. It sends nothing. Lines go to the descriptor that AGENT_EVENTS names.
  * What is declared here is a part of the API that doc/HOWTO_modules.txt of mcabber describes.
  */
 #include <stdarg.h>
@@ -43,6 +43,7 @@ extern char *buddy_resource_getcaps(void *buddy, const char *resource);
 extern int caps_has_hash(const char *ver, const char *jid);
 extern void caps_foreach_feature(const char *ver, void (*does)(void *feature, void *data), void *data);
 extern void g_free(void *), g_slist_free(list *);
+extern int process_command(const char *line, unsigned int is_command);
 
 static FILE *events;
 
@@ -145,7 +146,22 @@ static void features(char *jid)
   caps_foreach_feature(caps_has_hash(ver, NULL) ? ver : own, feature_line, NULL);
 }
 
-/* /agent roster | features JID | jid | chat | select JID | mark TOKEN */
+/* The commands in a file, a line each. Nothing that comes from the server is read between them. */
+static void together(const char *path)
+{
+  FILE *file = fopen(path, "r");
+  char *line = NULL;
+  size_t size = 0;
+  while (file && getline(&line, &size, file) > 0) {
+    line[strcspn(line, "\n")] = 0;
+    process_command(line, 1);
+  }
+  free(line);
+  if (file)
+    fclose(file);
+}
+
+/* /agent roster | features JID | jid | chat | select JID | together FILE | mark TOKEN */
 static void command(char *argument)
 {
   if (!strcmp(argument, "roster"))
@@ -158,6 +174,8 @@ static void command(char *argument)
     scr_set_chatmode(1); /* as the Enter key does: buffers are shown, not the roster alone */
   else if (!strncmp(argument, "select ", 7))
     scr_roster_jump_jid(argument + 7);
+  else if (!strncmp(argument, "together ", 9))
+    together(argument + 9);
   else if (!strncmp(argument, "mark ", 5))
     say("mark", argument + 5, NULL);
 }

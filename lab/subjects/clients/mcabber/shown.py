@@ -305,19 +305,28 @@ class Shown(TerminalAgent):
 
     # --- the buffers
 
-    def save(self, jid: str) -> tuple[str, ...]:
+    def save(self, jid: str, when: str = "") -> tuple[str, ...]:
         """The commands that save the buffer of a contact or room; mcabber never writes over a file."""
-        file = self.home / "saved" / jid.replace("/", "%")
+        file = self._file(jid, when)
         file.parent.mkdir(exist_ok=True)
         file.unlink(missing_ok=True)
         return f"agent select {jid}", f"buffer save {file}"
 
-    def saved(self, jid: str) -> list[str]:
-        file = self.home / "saved" / jid.replace("/", "%")
+    def _file(self, jid: str, when: str) -> Path:
+        return self.home / "saved" / f"{jid.replace('/', '%')}{when}"
+
+    def together(self, *lines: str) -> str:
+        """One command that does these without a look at what the server says meanwhile."""
+        file = self.home / "together"
+        file.write_text("".join(f"{line}\n" for line in lines))
+        return f"agent together {file}"
+
+    def saved(self, jid: str, when: str = "") -> list[str]:
+        file = self._file(jid, when)
         return file.read_text(errors="replace").splitlines() if file.exists() else []
 
-    def count_without_receipt(self, jid: str) -> int:
-        count = sum(1 for line in self.saved(jid) if WAITS_FOR_RECEIPT.match(line))
+    def count_without_receipt(self, jid: str, when: str = "") -> int:
+        count = sum(1 for line in self.saved(jid, when) if WAITS_FOR_RECEIPT.match(line))
         self.without_receipt[jid] = count
         return count
 
