@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lab.cell import Cell
-from lab.plugin import Connect, Specification, Stage, impossible, require, require_equal
+from lab.plugin import Connect, Specification, Stage, impossible, require, require_equal, require_error
 from lab.wire.negotiation import header
 from lab.wire.session import Session, StreamFailed, new_id
 from scenarios.server.rfc6120._stanzas import deliver
@@ -154,3 +154,22 @@ def test_bytes_may_come_one_by_one(alice: Session, bob: Session) -> None:
     message = bob.expect(identifier)
     require_equal(message.get("from"), alice.jid, "'from' of the message")
     require_equal(message.findtext("{*}body"), "\U0001f600 & €ü", "body of the message")
+
+
+@pytest.mark.parametrize("length", [0, 6000], ids=["short", "long"])
+@pytest.mark.parametrize("missing", [1, 3], ids=["one-byte", "a-third"])
+@RFC.must(
+    "8.2.3", "11.6", says="A request is answered once it is there, however its bytes are cut: no more need come."
+)
+def test_request_cut_in_its_last_tag_is_answered(missing: int, length: int, alice: Session, bob: Session) -> None:
+    identifier = new_id()
+    tag = f"<lab xmlns='urn:stanzalab:0' long='{'x' * length}'/>"
+    start = f"<iq type='get' id='{identifier}' to='{alice.domain}'>"
+    cut = len(start) + len(tag) - (missing if missing == 1 else len(tag) // missing)
+    whole = f"{start}{tag}</iq>"
+    alice.send_raw(whole[:cut].encode())
+    bob.sentinel()  # the server has had the time to read the first part, and to find no end in it
+    alice.send_raw(whole[cut:].encode())
+    reply = alice.expect(identifier)
+    require_error(reply)
+    require_equal(reply.get("from"), alice.domain, "'from' of the answer")
