@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import selectors
 import socket
 import threading
@@ -25,6 +26,7 @@ class Relay:
         self.endpoint = Endpoint(*self._listener.getsockname())
         self._target = target
         self.connections = 0
+        self._came = threading.Event()
         self._wake, self._woken = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
 
@@ -39,8 +41,14 @@ class Relay:
         self._thread.join()
         self._listener.close()
 
+    def waits(self, seconds: float) -> int:
+        """How many connections there have been, once there is one, or after so long."""
+        self._came.wait(seconds)
+        return self.connections
+
     def _run(self) -> None:
         others: dict[socket.socket, socket.socket] = {}
+        ended: set[socket.socket] = set()  # they say no more; what the other side says still goes to them
         with selectors.DefaultSelector() as selector, self._woken:
             selector.register(self._listener, selectors.EVENT_READ)
             selector.register(self._woken, selectors.EVENT_READ)
@@ -54,14 +62,19 @@ class Relay:
                     if ready is self._listener:
                         self._begin(selector, others)
                     elif isinstance(ready, socket.socket) and ready in others and not _passed(ready, others[ready]):
-                        for sock in (others[ready], ready):
-                            selector.unregister(sock)
-                            sock.close()
-                            del others[sock]
+                        selector.unregister(ready)
+                        ended.add(ready)
+                        other = others[ready]
+                        if other in ended:
+                            for sock in (other, ready):
+                                sock.close()
+                                ended.discard(sock)
+                                del others[sock]
 
     def _begin(self, selector: selectors.BaseSelector, others: dict[socket.socket, socket.socket]) -> None:
         client, _ = self._listener.accept()
         self.connections += 1
+        self._came.set()
         try:
             server = socket.create_connection((self._target.host, self._target.port), CONNECT_SECONDS)
         except OSError:  # as the client sees it: it is hung up on
@@ -74,11 +87,14 @@ class Relay:
 
 
 def _passed(source: socket.socket, target: socket.socket) -> bool:
-    """Pass on what has come; False at the end."""
+    """Pass on what has come; False at the end, of which the target is told."""
     try:
         data = source.recv(CHUNK)
         if data:
             target.sendall(data)
     except OSError:
-        return False
+        data = b""
+    if not data:
+        with contextlib.suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
     return bool(data)

@@ -21,7 +21,7 @@ from xml.sax.saxutils import escape, quoteattr
 from lxml import etree
 
 from lab.cell import Account
-from lab.tap.line import Piece
+from lab.tap.line import END, Piece
 from lab.wire.namespaces import BIND, CLIENT, NS, ROSTER, SESSION, STANZA_ERROR, STREAM, STREAM_ERROR
 from lab.wire.session import localname, parse
 from lab.wire.stream import Element
@@ -115,12 +115,12 @@ def send(text: str) -> Step:
 def fails(condition: str, content: str = "") -> Step:
     """End the stream with an error, and the connection (RFC 6120 §4.9.1.1). `content` is the condition's text."""
     error = f"<stream:error><{condition} xmlns='{STREAM_ERROR}'>{escape(content)}</{condition}></stream:error>"
-    return lambda scene: (scene.fill(error), "</stream:stream>", None)
+    return lambda scene: (scene.fill(error), END, None)
 
 
 def close(_: Scene) -> Iterable[Piece]:
     """Close the stream in order (§4.4)."""
-    return ("</stream:stream>",)
+    return (END,)
 
 
 def hang_up(_: Scene) -> Iterable[Piece | None]:

@@ -21,7 +21,7 @@ from typing import Self, TypeVar
 from lab.cell import Account, Cell, Endpoint
 from lab.errors import PeerError
 from lab.tap.greeting import Arrival, Offer, greet
-from lab.tap.line import Cut, Line, Piece
+from lab.tap.line import END, Cut, Line, Piece
 from lab.tap.script import Script
 from lab.tap.witness import Observer, Reader
 from lab.wire import namespaces, negotiation
@@ -44,6 +44,7 @@ Filter = Callable[[Element], Iterable[Piece]]
 Matches = Callable[[Element], bool]
 _T = TypeVar("_T")
 
+LINGER = 0.5  # seconds for a client to read why its stream was ended, and to close the connection
 HEARD_SECONDS = 5.0  # for the tap to hear what has come; a client that is greeted yet keeps it busy
 
 
@@ -287,6 +288,7 @@ class Tap:
         )
         server = None
         with self._changed:
+            self._handed_in.clear()  # it was for the connection before this one
             self._arrivals.append(arrival)
             self._available = False
         try:
@@ -311,11 +313,12 @@ class Tap:
             why, broken = str(error), error
         finally:
             client.trace.note(client.label, f"the tap: {why}")
-            for side in (client, server):
-                if side is not None:
-                    side.transport.close()
+            if self._got and self._got[-1] == END:  # the client has to read why
+                client.transport.finish(LINGER)
+            client.transport.close()
+            if server is not None:
+                server.transport.close()
             with self._changed:
-                self._handed_in.clear()  # it was for this connection, not for the one that comes next
                 self._client, self._why, self._ended = None, why, self._ended + 1
                 self._broken = self._broken or broken
                 for heard in self._waiting:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import time
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -175,6 +176,20 @@ class Transport:
     def close(self) -> None:
         """Close at once; never raises."""
         self._socket.close()
+
+    def finish(self, seconds: float) -> None:
+        """Send no more, and close once the peer has, too, or after so long; never raises.
+
+        Where something unread is there, TCP resets a connection that is closed at once: what is on its way is lost.
+        """
+        deadline = time.monotonic() + seconds
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+            while (left := deadline - time.monotonic()) > 0:
+                self._socket.settimeout(left)
+                if not self._socket.recv(CHUNK):
+                    break
+        self.close()
 
     @property
     def tls(self) -> ssl.SSLSocket | None:

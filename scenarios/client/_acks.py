@@ -80,7 +80,7 @@ class Acks:
             case "r":
                 tap.inject(f"<a xmlns='{STREAM_MANAGEMENT}' h='{self.handled()}'/>")
             case "resume":
-                tap.inject(f"<resumed xmlns='{STREAM_MANAGEMENT}' previd='{self.name}' h='{self.handled()}'/>")
+                tap.inject(parse(f"<resumed xmlns='{STREAM_MANAGEMENT}' previd='{self.name}' h='{self.handled()}'/>"))
                 resource = self.client.jid.partition("/")[2]
                 bind = f"<bind xmlns='{BIND}'><resource>{resource}</resource></bind>"
                 return (f"<iq type='set' id='{_BINDS}'>{bind}</iq>", "<presence/>")

@@ -15,6 +15,7 @@ from scenarios.client._acks import SM, Acks, arrived_with_acks
 from scenarios.client._played import Played
 
 MANAGED = Specification("XEP-0198")
+IMPATIENCE = 5  # a user whose client does not come back by itself does not wait for all of the lab's patience
 REQUEST = f"<r xmlns='{STREAM_MANAGEMENT}'/>"
 
 
@@ -119,14 +120,20 @@ def _resumed(played: Played) -> Element:
     client = played.client
     client.tap.cut()
     client.tap.over()
+    patience = client.tap.patience
+    client.tap.patience = patience / IMPATIENCE
     try:
-        return client.sends(_is_resume, "<resume/>")
+        resume = client.sends(_is_resume, "<resume/>")
     except PeerError:
         with contextlib.suppress(PeerError):
             client.does("connect")
         if not client.sent(_is_resume):
             impossible(f"{client.place.title} does not resume a broken stream")
-        return client.sends(_is_resume, "<resume/>")
+        resume = client.sends(_is_resume, "<resume/>")
+    finally:
+        client.tap.patience = patience
+    client.tap.reaches(lambda e: e.tag == f"{SM}resumed", "<resumed/>")  # what the tap sends now comes behind it
+    return resume
 
 
 def _is_resume(element: Element) -> bool:

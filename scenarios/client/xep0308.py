@@ -119,6 +119,7 @@ def test_client_ignores_correction_by_another(arrive: Arrive) -> None:
     body = f"forged {new_id()}"
     played.message(played.stranger, body, _replace(first))
     played.shows_nothing("message", lambda e: _is_applied(e, body, first, played.contact), "a stranger's correction")
+    played.needs(CORRECTION)  # whoever knows of no corrections applies none: that is no merit
 
 
 @CORRECT.must(
@@ -133,6 +134,7 @@ def test_client_ignores_correction_by_another_occupant(arrive: Arrive) -> None:
     played.shows_nothing(
         "message", lambda e: _is_applied(e, body, first, f"{room}/juliet"), "another occupant's correction"
     )
+    played.needs(CORRECTION)
 
 
 def _is_applied(event: Event, body: str, first: str, author: str) -> bool:
@@ -150,6 +152,7 @@ def test_client_survives_correction_of_itself(arrive: Arrive) -> None:
         f"<body>itself</body>{_replace(identifier)}</message>"
     )
     played.settled()
+    played.needs(CORRECTION)
 
 
 def _joined(played: Played) -> str:

@@ -8,6 +8,7 @@ import id from "@xmpp/id";
 import { Failed, tell, words } from "./told.mjs";
 
 const CONTENT = "jabber:client"; // else a body in another namespace is found, too
+const STREAMS = "http://etherx.jabber.org/streams";
 const TYPES = new Set(["chat", "normal", "groupchat", "headline"]);
 const TIMEOUT = 60_000; // milliseconds for each step of a login: SCRAM alone takes the library seconds on a busy machine
 const REFLECTED = 2_000; // milliseconds for one's own presence to come back
@@ -18,6 +19,7 @@ export class Client {
   #xmpp = null;
   #connecting = false;
   #leaving = false;
+  #redirected = false; // to another host, where the library goes once this connection is closed
   #reason = ""; // why the connection ends: the last error
 
   constructor(environment) {
@@ -29,7 +31,7 @@ export class Client {
   async connect() {
     if (this.online) throw new Failed("connected already");
     this.#reason = "";
-    this.#leaving = false;
+    this.#leaving = this.#redirected = false;
     // One that lost its connection takes it up again, as it would by itself in a moment.
     const again = this.#xmpp !== null && this.#xmpp.status !== "offline";
     const xmpp = (this.#xmpp = again ? this.#xmpp : await this.#made());
@@ -50,10 +52,15 @@ export class Client {
     return { jid: xmpp.jid.toString() };
   }
 
-  // Never fulfilled; rejected where the connection is lost.
+  // Never fulfilled; rejected where the connection is lost, unless the library goes where the server sent it.
   #fails(xmpp) {
     const lost = new Promise((_, reject) => {
-      xmpp.once("disconnect", () => reject(new Failed(this.#reason || "disconnected")));
+      const over = () => {
+        if (!this.#redirected) return reject(new Failed(this.#reason || "disconnected"));
+        this.#redirected = false;
+        xmpp.once("disconnect", over);
+      };
+      xmpp.once("disconnect", over);
       xmpp.once("error", reject);
     });
     lost.catch(() => {});
@@ -100,6 +107,9 @@ export class Client {
     xmpp.on("error", (error) => {
       this.#reason = words(error);
       console.error(error);
+    });
+    xmpp.on("nonza", (nonza) => {
+      this.#redirected = nonza.is("error", STREAMS) && Boolean(nonza.getChild("see-other-host"));
     });
     xmpp.on("disconnect", () => this.#lost(xmpp));
     xmpp.on("stanza", (stanza) => this.#show(stanza));
