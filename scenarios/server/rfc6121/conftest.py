@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.errors import PeerError
 from lab.plugin import Connect
 from lab.wire.session import Session, new_id
+from scenarios.server._contacts import leave
 
 
 @pytest.fixture
@@ -22,13 +22,4 @@ def contact(connect: Connect) -> Iterator[Session]:
     session.jid = f"contact-{new_id()}@{session.jid}"
     yield session
     for ended in [*(s for s in connect.open if s is not session), session]:
-        _leave(ended)
-
-
-def _leave(session: Session) -> None:
-    session.tamper = None
-    try:
-        session.send("</stream:stream>")
-        session.expect_closed(stream=False)
-    except PeerError as error:
-        session.trace.note(session.label, f"leaving: {error.message}")
+        leave(ended)

@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from lab.errors import PeerError
 from lab.plugin import Connect
 from lab.wire.component import open_component_stream
 from lab.wire.session import Session
 
 every_kind = pytest.mark.parametrize("kind", ["message", "presence", "iq"])
-
-
-def leave(session: Session) -> None:
-    try:
-        session.send("</stream:stream>")
-        session.expect_closed(stream=False)
-    except PeerError as error:
-        session.trace.note(session.label, f"leaving: {error.message}")
-    session.transport.close()
 
 
 def secret(connect: Connect) -> str:

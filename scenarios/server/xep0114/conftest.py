@@ -8,7 +8,7 @@ import pytest
 
 from lab.plugin import Connect
 from lab.wire.namespaces import COMPONENT
-from scenarios.server.xep0114._component import leave
+from scenarios.server._contacts import leave
 
 
 @pytest.fixture(autouse=True)
@@ -17,5 +17,4 @@ def _components_are_gone(connect: Connect) -> Iterator[None]:
     yield
     for session in connect.open:
         if session.namespace == COMPONENT:
-            session.tamper = None
             leave(session)

@@ -12,6 +12,7 @@ from lab.wire.namespaces import COMPONENT
 from lab.wire.session import Session, StreamEnded, StreamFailed, new_id
 from lab.wire.stream import Element
 from lab.wire.transport import ConnectionLost, NoAnswer
+from scenarios.server._contacts import leave
 from scenarios.server.rfc6120._stanzas import (
     UNKNOWN,
     deliver,
@@ -19,7 +20,7 @@ from scenarios.server.rfc6120._stanzas import (
     require_delivered,
     stanza,
 )
-from scenarios.server.xep0114._component import leave, secret
+from scenarios.server.xep0114._component import secret
 
 XEP = Specification("XEP-0114")
 RFC = Specification("RFC 6120")

@@ -16,12 +16,13 @@ from lab.wire.namespaces import COMPONENT, LAB, STREAM
 from lab.wire.negotiation import expect_header, header
 from lab.wire.session import Session, StreamEnded, StreamFailed
 from lab.wire.transport import ConnectionLost, NoAnswer
+from scenarios.server._contacts import leave
 from scenarios.server.rfc6120._stanzas import (
     identifier,
     require_delivered,
     stanza,
 )
-from scenarios.server.xep0114._component import every_kind, leave, salted, secret
+from scenarios.server.xep0114._component import every_kind, salted, secret
 
 XEP = Specification("XEP-0114")
 RFC = Specification("RFC 6120")
