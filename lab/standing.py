@@ -73,7 +73,7 @@ _TYPES: dict[str, frozenset[str | None]] = {
     ),
 }
 _ERROR_TYPES = frozenset({"auth", "cancel", "continue", "modify", "wait"})
-_CONDITIONS = frozenset(
+CONDITIONS = frozenset(
     f"{{{STANZA_ERROR}}}{name}"
     for name in (
         "bad-request",
@@ -211,7 +211,7 @@ def _faults_of_error(stanza: Element, error_tag: str) -> list[Fault]:
         conditions = [
             child.tag for child in error if str(child.tag).startswith(f"{{{STANZA_ERROR}}}") and child.tag != _TEXT
         ]
-        if len(conditions) != 1 or conditions[0] not in _CONDITIONS:
+        if len(conditions) != 1 or conditions[0] not in CONDITIONS:
             faults.append(fault("error-condition", stanza))
         if not faults:
             return []

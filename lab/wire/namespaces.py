@@ -34,6 +34,12 @@ CORRECTION = "urn:xmpp:message-correct:0"
 CHAT_STATES = "http://jabber.org/protocol/chatstates"
 ARCHIVE = "urn:xmpp:mam:2"
 STREAM_MANAGEMENT = "urn:xmpp:sm:3"
+CSI = "urn:xmpp:csi:0"
+BLOCKING = "urn:xmpp:blocking"
+BLOCKING_ERRORS = "urn:xmpp:blocking:errors"
+PRIVACY = "jabber:iq:privacy"
+PUSH = "urn:xmpp:push:0"
+PUSH_SUMMARY = "urn:xmpp:push:summary"
 MUC = "http://jabber.org/protocol/muc"
 MUC_USER = "http://jabber.org/protocol/muc#user"
 NICK = "http://jabber.org/protocol/nick"
@@ -78,6 +84,10 @@ NS: dict[str, str] = {
     "chatstates": CHAT_STATES,
     "mam": ARCHIVE,
     "sm": STREAM_MANAGEMENT,
+    "csi": CSI,
+    "blocking": BLOCKING,
+    "privacy": PRIVACY,
+    "push": PUSH,
     "muc": MUC,
     "muc-user": MUC_USER,
     "nick": NICK,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.plugin import Connect, Specification, require, require_equal, require_result, unsupported
-from lab.wire.namespaces import NS, PUBSUB
+from lab.wire.namespaces import BLOCKING, NS, PUBSUB
 from lab.wire.session import Session
 from scenarios.server._caps import Client, features
 from scenarios.server._contacts import appear, befriend, disappear, subscribe
@@ -24,7 +24,6 @@ from scenarios.server.xep0163._pep import (
 
 PEP = Specification("XEP-0163")
 ADDRESSES = "http://jabber.org/protocol/address"
-BLOCKING = "urn:xmpp:blocking"
 
 
 def _contact_with_two_resources(connect: Connect) -> tuple[Session, Session, Session]:

@@ -1,0 +1,150 @@
+"""XEP-0191 §3.3: what a user sends to somebody blocked goes nowhere, and is answered by not-acceptable."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.plugin import Connect, Specification, require, require_equal, require_error
+from lab.wire.namespaces import BLOCKING_ERRORS
+from lab.wire.session import Session, new_id
+from lab.wire.stream import Element
+from scenarios.server.xep0191._blocking import (
+    MESSAGES,
+    SUBSCRIPTIONS,
+    block,
+    friends,
+    is_from,
+    not_answered,
+    settle,
+    unblock,
+    written,
+)
+
+BLOCKING = Specification("XEP-0191")
+
+KINDS = (
+    *(f"message-{kind}" for kind in MESSAGES if kind != "error"),
+    "presence-available",
+    *(f"presence-{kind}" for kind in SUBSCRIPTIONS),
+    "iq-get",
+    "iq-set",
+)
+UNANSWERABLE = ("message-error", "iq-result", "iq-error")
+"""An error for an error, or for an answer, is nothing that RFC 6120 §8.3.1 and §8.2.3 allow."""
+
+to_each = pytest.mark.parametrize("to", ["bare", "full"])
+
+
+def _blocking(connect: Connect) -> tuple[Session, Session]:
+    """A user, and a contact whom the user has blocked; both are available."""
+    alice, bob = friends(connect)
+    block(alice, bob.bare_jid)
+    settle(alice, bob)
+    for session in (alice, bob):
+        session.inbox.clear()
+    return alice, bob
+
+
+def _address(session: Session, to: str) -> str:
+    return session.jid if to == "full" else session.bare_jid
+
+
+def _refused(connect: Connect, kind: str, to: str) -> tuple[Session, Session, Element]:
+    """Send a stanza to somebody blocked; user, contact, and the error."""
+    alice, bob = _blocking(connect)
+    identifier, address = new_id(), _address(bob, to)
+    alice.send(written(kind, address, identifier))
+
+    def answers(element: Element) -> bool:
+        """That an error bears the id of what it answers is RFC 6120's matter (§8.1.3)."""
+        return element.get("id") == identifier or (element.get("type") == "error" and element.get("from") == address)
+
+    return alice, bob, alice.expect(answers, f"an error for the {kind}")
+
+
+@to_each
+@pytest.mark.parametrize("kind", KINDS)
+@BLOCKING.must("3.3", says="A stanza to somebody blocked is answered by not-acceptable.")
+def test_stanza_is_refused(kind: str, to: str, connect: Connect) -> None:
+    _, bob, answer = _refused(connect, kind, to)
+    require_error(answer, "not-acceptable")
+    require_equal(answer.get("from"), _address(bob, to), "'from'")
+
+
+@pytest.mark.parametrize("kind", ["message-chat", "presence-available", "iq-get"])
+@BLOCKING.must("3.3", says="The error for a stanza to somebody blocked has the condition <blocked/> besides.")
+def test_refusal_says_that_it_is_blocked(kind: str, connect: Connect) -> None:
+    _, _, answer = _refused(connect, kind, "bare")
+    require(answer.find(f"{{*}}error/{{{BLOCKING_ERRORS}}}blocked") is not None, "<blocked/> in the error", answer)
+
+
+@to_each
+@pytest.mark.parametrize("kind", [*KINDS, *UNANSWERABLE])
+@BLOCKING.must_not("3.3", says="A stanza to somebody blocked is not routed.")
+def test_stanza_is_not_routed(kind: str, to: str, connect: Connect) -> None:
+    alice, bob = _blocking(connect)
+    identifier, (name, _, type_) = new_id(), kind.partition("-")
+    alice.send(written(kind, _address(bob, to), identifier))
+    settle(alice, bob)
+    bob.expect_nothing(
+        written(kind, _address(bob, to), identifier, alice.jid),
+        lambda e: e.get("id") == identifier or (is_from(name, alice)(e) and e.get("type", "available") == type_),
+        f"{name} of type {type_} of the user who blocks",
+    )
+
+
+@pytest.mark.parametrize("kind", UNANSWERABLE)
+@BLOCKING.must_not("3.3", says="What may not be answered by an error is dropped without one.")
+def test_what_cannot_be_answered_is_dropped(kind: str, connect: Connect) -> None:
+    alice, bob = _blocking(connect)
+    identifier = new_id()
+    alice.send(written(kind, bob.jid, identifier))
+    settle(alice, bob)
+    not_answered(alice, kind, identifier, bob.jid)
+
+
+@BLOCKING.must_not("3.3", says="Presence that the user broadcasts is not routed to somebody blocked.")
+def test_broadcast_presence_is_not_routed(connect: Connect) -> None:
+    alice, bob = _blocking(connect)
+    alice.send("<presence><show>away</show></presence>")
+    alice.send("<presence type='unavailable'/>")
+    settle(alice, bob)
+    bob.expect_nothing(
+        f"<presence from='{alice.jid}' to='{bob.bare_jid}'><show>away</show></presence>",
+        is_from("presence", alice),
+        "presence of the user who blocks",
+    )
+
+
+@BLOCKING.must_not("3.3", says="When the user leaves, or comes again, somebody blocked is not told.")
+def test_login_is_not_told(connect: Connect) -> None:
+    alice, bob = _blocking(connect)
+    alice.send("<presence type='unavailable'/>")
+    alice.send("<presence/>")
+    settle(alice, bob)
+    bob.expect_nothing(
+        f"<presence from='{alice.jid}' to='{bob.bare_jid}'/>",
+        is_from("presence", alice),
+        "presence of the user who blocks",
+    )
+
+
+@BLOCKING.must("3.3", says="Other stanzas of the user's are routed, to others and to the own server.")
+def test_other_stanzas_are_routed(connect: Connect) -> None:
+    alice, bob = _blocking(connect)
+    carol = connect(label="carol")
+    identifier = new_id()
+    alice.send(written("message-chat", carol.jid, identifier))
+    require_equal(carol.expect(identifier).get("from"), alice.jid, "'from'")
+    alice.sentinel()
+    bob.sentinel()
+
+
+@BLOCKING.must("3.4", says="Once unblocked, stanzas of the user's reach whom was blocked.")
+def test_stanzas_are_routed_again(connect: Connect) -> None:
+    alice, bob = _blocking(connect)
+    unblock(alice, bob.bare_jid)
+    for kind in ("message-chat", "iq-get"):
+        identifier = new_id()
+        alice.send(written(kind, bob.jid, identifier))
+        require_equal(bob.expect(identifier, f"the {kind}").get("from"), alice.jid, "'from'")

@@ -1,0 +1,1 @@
+"""XEP-0198 (Stream Management): what a server counts, keeps and sends again."""
