@@ -33,9 +33,16 @@ RECEIPTS = "urn:xmpp:receipts"
 CORRECTION = "urn:xmpp:message-correct:0"
 CHAT_STATES = "http://jabber.org/protocol/chatstates"
 ARCHIVE = "urn:xmpp:mam:2"
+RSM = "http://jabber.org/protocol/rsm"
+HINTS = "urn:xmpp:hints"
+MARKERS = "urn:xmpp:chat-markers:0"
+BLOCKING = "urn:xmpp:blocking"
 STREAM_MANAGEMENT = "urn:xmpp:sm:3"
 MUC = "http://jabber.org/protocol/muc"
 MUC_USER = "http://jabber.org/protocol/muc#user"
+MUC_ADMIN = "http://jabber.org/protocol/muc#admin"
+MUC_OWNER = "http://jabber.org/protocol/muc#owner"
+CONFERENCE = "jabber:x:conference"
 NICK = "http://jabber.org/protocol/nick"
 STANZA_ID = "urn:xmpp:sid:0"
 FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
@@ -77,9 +84,13 @@ NS: dict[str, str] = {
     "correct": CORRECTION,
     "chatstates": CHAT_STATES,
     "mam": ARCHIVE,
+    "rsm": RSM,
+    "hints": HINTS,
     "sm": STREAM_MANAGEMENT,
     "muc": MUC,
     "muc-user": MUC_USER,
+    "muc-admin": MUC_ADMIN,
+    "muc-owner": MUC_OWNER,
     "nick": NICK,
     "sid": STANZA_ID,
     "framing": FRAMING,
