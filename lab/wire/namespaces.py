@@ -33,6 +33,10 @@ RECEIPTS = "urn:xmpp:receipts"
 CORRECTION = "urn:xmpp:message-correct:0"
 CHAT_STATES = "http://jabber.org/protocol/chatstates"
 ARCHIVE = "urn:xmpp:mam:2"
+RSM = "http://jabber.org/protocol/rsm"
+HINTS = "urn:xmpp:hints"
+MARKERS = "urn:xmpp:chat-markers:0"
+BLOCKING = "urn:xmpp:blocking"
 STREAM_MANAGEMENT = "urn:xmpp:sm:3"
 CSI = "urn:xmpp:csi:0"
 BLOCKING = "urn:xmpp:blocking"
@@ -42,6 +46,9 @@ PUSH = "urn:xmpp:push:0"
 PUSH_SUMMARY = "urn:xmpp:push:summary"
 MUC = "http://jabber.org/protocol/muc"
 MUC_USER = "http://jabber.org/protocol/muc#user"
+MUC_ADMIN = "http://jabber.org/protocol/muc#admin"
+MUC_OWNER = "http://jabber.org/protocol/muc#owner"
+CONFERENCE = "jabber:x:conference"
 NICK = "http://jabber.org/protocol/nick"
 STANZA_ID = "urn:xmpp:sid:0"
 FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
@@ -83,6 +90,8 @@ NS: dict[str, str] = {
     "correct": CORRECTION,
     "chatstates": CHAT_STATES,
     "mam": ARCHIVE,
+    "rsm": RSM,
+    "hints": HINTS,
     "sm": STREAM_MANAGEMENT,
     "csi": CSI,
     "blocking": BLOCKING,
@@ -90,6 +99,8 @@ NS: dict[str, str] = {
     "push": PUSH,
     "muc": MUC,
     "muc-user": MUC_USER,
+    "muc-admin": MUC_ADMIN,
+    "muc-owner": MUC_OWNER,
     "nick": NICK,
     "sid": STANZA_ID,
     "framing": FRAMING,

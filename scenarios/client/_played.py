@@ -32,6 +32,7 @@ from lab.wire.namespaces import (
     PUBSUB,
     RECEIPTS,
     ROSTER,
+    RSM,
     STANZA_ERROR,
 )
 from lab.wire.session import localname, new_id, parse
@@ -40,7 +41,6 @@ from scenarios.server._caps import verification_string
 
 TRIES = 3  # how often a client is asked what it shows, each time behind a sentinel: it may take a moment
 ID = "archived-"
-RSM = "http://jabber.org/protocol/rsm"
 FORGERS = (
     "stranger",
     "contact",

@@ -9,10 +9,10 @@ import pytest
 from lab.plugin.clients import Arrive, has
 from lab.plugin.judge import Unsupported, require, require_equal
 from lab.plugin.requirement import Specification
-from lab.wire.namespaces import ARCHIVE, NS
+from lab.wire.namespaces import ARCHIVE, NS, RSM
 from lab.wire.session import new_id
 from lab.wire.stream import Element
-from scenarios.client._played import FORGERS, RSM, Archived, Played, arrived, bare_of
+from scenarios.client._played import FORGERS, Archived, Played, arrived, bare_of
 
 MAM = Specification("XEP-0313")
 STAMPS = ("2020-02-02T20:20:20Z", "2021-03-03T03:03:03Z", "2022-04-04T04:04:04Z", "2023-05-05T05:05:05Z")

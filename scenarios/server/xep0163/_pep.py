@@ -11,12 +11,14 @@ from collections.abc import Mapping
 from lab.cell import Account
 from lab.errors import PeerError
 from lab.plugin import Connect, impossible, require, require_equal, require_result, unsupported
-from lab.wire.namespaces import DATA_FORM, DISCO_INFO, DISCO_ITEMS, LAB, NS, PUBSUB, PUBSUB_EVENT, PUBSUB_OWNER
+from lab.wire.namespaces import DISCO_ITEMS, LAB, NS, PUBSUB, PUBSUB_EVENT, PUBSUB_OWNER
 from lab.wire.session import Matches, Session, localname, new_id, stanza_error_condition
 from lab.wire.stream import Element
 from lab.wire.transport import NoAnswer
 from scenarios.server._caps import Client, features, identities
 from scenarios.server._contacts import appear, befriend, disappear
+from scenarios.server._discovery import info
+from scenarios.server._forms import submit
 
 NODE = "urn:stanzalab:pep"
 OTHER = "urn:stanzalab:pep:other"
@@ -47,9 +49,7 @@ def owner_and_contact(connect: Connect) -> tuple[Session, Session]:
 
 def account_info(session: Session) -> Element:
     """The `<query/>` of a disco#info result of the own account, empty where there is none."""
-    reply = session.iq("get", f"<query xmlns='{DISCO_INFO}'/>", to=session.bare_jid)
-    query = reply.find("disco:query", NS)
-    return reply if query is None else query
+    return info(session, session.bare_jid)
 
 
 def advertised(session: Session, feature: str) -> bool:
@@ -143,15 +143,6 @@ def nodes(session: Session, to: str) -> list[str]:
 def subscription(session: Session, action: str, to: str, node: str, jid: str) -> Element:
     """Ask for `subscribe` (XEP-0060 §6.1) or `unsubscribe` (§6.2)."""
     return session.iq("set", f"<pubsub xmlns='{PUBSUB}'><{action} node='{node}' jid='{jid}'/></pubsub>", to=to)
-
-
-def submit(kind: str, values: Mapping[str, str]) -> str:
-    """A submitted data form."""
-    fields = "".join(f"<field var='{var}'><value>{value}</value></field>" for var, value in values.items())
-    return (
-        f"<x xmlns='{DATA_FORM}' type='submit'>"
-        f"<field var='FORM_TYPE' type='hidden'><value>{kind}</value></field>{fields}</x>"
-    )
 
 
 # --- notifications

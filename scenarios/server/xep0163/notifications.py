@@ -5,8 +5,9 @@ from __future__ import annotations
 from lab.plugin import Connect, Specification, require, require_equal, require_result, unsupported
 from lab.wire.namespaces import BLOCKING, NS, PUBSUB
 from lab.wire.session import Session
-from scenarios.server._caps import Client, features
+from scenarios.server._caps import Client
 from scenarios.server._contacts import appear, befriend, disappear, subscribe
+from scenarios.server._discovery import advertises
 from scenarios.server.xep0163._pep import (
     NODE,
     OTHER,
@@ -269,8 +270,7 @@ def test_blocked_contact_is_not_notified(connect: Connect) -> None:
     carol = connect(label="carol")
     befriend(alice, carol)
     appear(alice)
-    server = alice.iq("get", "<query xmlns='http://jabber.org/protocol/disco#info'/>", to=alice.domain)
-    if BLOCKING not in [f for query in server.iterfind("disco:query", NS) for f in features(query)]:
+    if not advertises(alice, alice.domain, BLOCKING):
         unsupported(BLOCKING)
     blocked, control = Client(bob, NODE, PROBE), Client(carol, NODE, PROBE)
     blocked.appear()
