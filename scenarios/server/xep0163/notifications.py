@@ -7,7 +7,7 @@ from lab.wire.namespaces import NS, PUBSUB
 from lab.wire.session import Session
 from scenarios.server._caps import Client, features
 from scenarios.server._contacts import appear, befriend, disappear, subscribe
-from scenarios.server.xep0163._pep import (
+from scenarios.server._pep import (
     NODE,
     OTHER,
     PROBE,
