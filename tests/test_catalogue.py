@@ -17,8 +17,10 @@ from schemas import sections, suites
 
 CORE = ["RFC 6120", "RFC 7590", "XEP-0030", "XEP-0114", "XEP-0115", "XEP-0163", "XEP-0368"]
 WEB = ["RFC 7395", "XEP-0124", "XEP-0156", "XEP-0206"]
-IM = ["RFC 6121", "XEP-0280", "XEP-0313"]
-BEGUN = sorted([*CORE, *WEB, *IM])
+IM = ["RFC 6121", "XEP-0048", "XEP-0049", "XEP-0054", "XEP-0153", "XEP-0223", "XEP-0280", "XEP-0313", "XEP-0363"]
+IM += ["XEP-0398", "XEP-0402", "XEP-0410", "XEP-0411"]
+AV = ["XEP-0215"]
+BEGUN = sorted([*CORE, *WEB, *IM, *AV])
 NAME = re.compile(r"(rfc|xep)-\d{4}/[a-z0-9]+(-[a-z0-9]+)*(/[A-Za-z0-9._:-]+)*\Z")
 
 
@@ -34,7 +36,10 @@ def test_every_requirement_is_told_in_a_sentence() -> None:
 
 
 def test_every_check_counts_for_a_row() -> None:
-    assert [c.name for c in catalogue.checks() if not catalogue.rows_of(c.requirement.provider, 2021)] == []
+    """Of some year: what one suite asks for may be gone in the next, or come with it."""
+    providers = {c.requirement.provider for c in catalogue.checks()}
+    counting = {p for p in providers if any(catalogue.rows_of(p, year) for year in suites.years())}
+    assert providers - counting == set()
 
 
 def test_every_fake_that_a_check_names_exists() -> None:
@@ -88,8 +93,9 @@ def test_a_gap_would_be_seen() -> None:
 
 def test_selection_by_row_category_name_and_pattern() -> None:
     every = catalogue.select(year=2021)
-    core, web, im = (catalogue.select(year=2021, rows=[category]) for category in ("core", "web", "im"))
-    assert {*core, *web, *im} == {*every}
+    core, web, im, av = (catalogue.select(year=2021, rows=[category]) for category in ("core", "web", "im", "av"))
+    later = catalogue.select(year=2023, rows=["im"])
+    assert {*core, *web, *im, *later, *av} == {*every}
     assert not {*core} & {*web}
     assert {c.requirement.provider for c in core} == {*CORE}
     assert {c.requirement.provider for c in web} == {*WEB}
@@ -104,7 +110,7 @@ def test_selection_by_row_category_name_and_pattern() -> None:
     ("wrong", "hint"),
     [
         ({"rows": ["core/feature-discovry"]}, "core/feature-discovery"),
-        ({"names": ["xep-0030/no-such-check-at-all"]}, "xep-0030"),
+        ({"names": ["xep-0030/info-lists-disco-inf"]}, "xep-0030"),
         ({"providers": ["XEP-0031"]}, "XEP-0030"),
     ],
 )
@@ -116,4 +122,4 @@ def test_what_does_not_exist_is_refused_with_the_nearest(wrong: dict[str, list[s
 
 def test_nothing_selected_is_never_green() -> None:
     with pytest.raises(UsageError, match="no server check is selected"):
-        catalogue.select(year=2021, rows=["av"])
+        catalogue.select(year=2021, rows=["im/the-me-command"])

@@ -14,7 +14,8 @@ from wsproto.events import CloseConnection, Event, Ping, TextMessage
 
 from lab.certificates import CertificateAuthority, ServerCertificate
 from lab.errors import UsageError
-from lab.fakes.host_meta import HostMeta
+from lab.fakes import uploads
+from lab.fakes.host_meta import CORS, HostMeta
 from lab.wire.stream import Element
 
 if TYPE_CHECKING:
@@ -170,6 +171,25 @@ class Behaviour:
     def host_meta(self, links: dict[str, str], *, as_json: bool) -> HostMeta | None:
         """The answer to a request for host-meta: relation -> address (XEP-0156 §2.2). None: not found."""
         return HostMeta.of(links, as_json=as_json)
+
+    # --- uploads (XEP-0363)
+
+    def takes_upload(self, slot: uploads.UploadSlot | None, put: uploads.Put) -> int:
+        """The status for a file that is put to an address: 201 where it is taken (XEP-0363 §7)."""
+        return uploads.judged(slot, put)
+
+    def kept_upload(self, slot: uploads.UploadSlot, content: bytes) -> bytes:
+        """What is kept of a file that was taken."""
+        return content
+
+    def served_upload(self, slot: uploads.UploadSlot | None) -> uploads.Answer:
+        """The answer to who wants the file at an address."""
+        return uploads.served(slot)
+
+    def upload_headers(self) -> dict[str, str]:
+        """Further headers of what the upload service answers: for scripts of other origins (XEP-0363 §8)."""
+        methods = {"Access-Control-Allow-Methods": "OPTIONS, HEAD, GET, PUT"}
+        return {**CORS, **methods, "Access-Control-Allow-Headers": "Authorization, Content-Type"}
 
     # --- small things
 

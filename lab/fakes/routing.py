@@ -16,14 +16,16 @@ from lab.wire.stream import Element
 if TYPE_CHECKING:
     from lab.fakes.client_connection import ClientConnection
     from lab.fakes.component_connection import ComponentConnection
+    from lab.fakes.uploads import Uploads
 
 
 class Router:
-    """The domain `domain`, with room for a component at `component_domain`."""
+    """The domain `domain`, with room for a component at `component_domain`, and a service for `uploads`."""
 
-    def __init__(self, domain: str, component_domain: str) -> None:
+    def __init__(self, domain: str, component_domain: str, uploads: Uploads) -> None:
         self.domain = domain
         self.component_domain = component_domain
+        self.uploads = uploads
         self.passwords: dict[str, str] = {services.ADMIN: services.ADMIN_PASSWORD}
         self.bound: dict[str, ClientConnection] = {}  # full JID -> its connection
         self.component: ComponentConnection | None = None
@@ -40,6 +42,8 @@ class Router:
             self.component.send(serialise(stanza, COMPONENT))
         elif to.domain == self.component_domain:
             self.refuse(stanza, "service-unavailable")
+        elif to.domain == self.uploads.domain:
+            self._to_uploads(stanza)
         elif to.domain != self.domain:
             self.refuse(stanza, "remote-server-not-found")
         elif not to.localpart:
@@ -72,6 +76,10 @@ class Router:
         """An iq to the server itself, or to an account, for which the server answers (§10.5.3.3)."""
         if localname(stanza) == "iq" and stanza.get("type") in {"get", "set"}:
             self.give_back(stanza, services.answer_iq(self, stanza))
+
+    def _to_uploads(self, stanza: Element) -> None:
+        if localname(stanza) == "iq" and stanza.get("type") in {"get", "set"}:
+            self.give_back(stanza, self.uploads.answer_iq(stanza))
 
     def _message_to_account(self, stanza: Element, to: Jid) -> None:
         """To each available resource, errors to none (RFC 6121 §8.5.2.1.1); nothing is kept for later."""

@@ -26,6 +26,7 @@ from lab.fakes.component_connection import ComponentConnection
 from lab.fakes.connection import Connection
 from lab.fakes.routing import Router
 from lab.fakes.services import ADMIN, ADMIN_PASSWORD
+from lab.fakes.uploads import Uploads
 from lab.fakes.web_connection import BOSH_PATH, WEBSOCKET_PATH, WebConnection
 
 HOST = "127.0.0.1"
@@ -53,7 +54,8 @@ class FakeServer:
         self.domain = DOMAIN
         self.component = Component(f"component.{DOMAIN}", "fake-secret")
         self.patience = patience
-        self.router = Router(self.domain, self.component.domain)
+        self.uploads = Uploads(self.behaviour, f"upload.{DOMAIN}", DOMAIN)
+        self.router = Router(self.domain, self.component.domain, self.uploads)
         self.connections: set[Connection] = set()
         self.web_connections: set[WebConnection] = set()
         self.bosh = BoshSessions(self)
@@ -88,7 +90,7 @@ class FakeServer:
                 subject=Subject(name=f"fake-{self.behaviour.name or 'server'}", version="0"),
                 endpoints=endpoints,
                 ca=authority.ca,
-                services={},
+                services={"upload": self.uploads.domain},
                 component=self.component,
                 admin=Account(ADMIN, self.domain, ADMIN_PASSWORD),
                 patience=self.patience,

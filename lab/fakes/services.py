@@ -99,5 +99,6 @@ def _info(iq: Element, query: Element, *, account: bool) -> str:
 def _items(router: Router, iq: Element, query: Element, *, account: bool) -> str:
     if query.get("node"):
         return error_reply(iq, "item-not-found")
-    item = f"<item jid='{router.component_domain}'/>" if router.component and not account else ""
-    return reply(iq, "result", f"<query xmlns='{DISCO_ITEMS}'>{item}</query>")
+    jids = [] if account else [router.uploads.domain, *([router.component_domain] if router.component else ())]
+    listed = "".join(f"<item jid='{jid}'/>" for jid in jids)
+    return reply(iq, "result", f"<query xmlns='{DISCO_ITEMS}'>{listed}</query>")

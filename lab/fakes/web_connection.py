@@ -1,4 +1,4 @@
-"""One HTTP connection to the fake server (frames by h11): host-meta, BOSH, and the way to a WebSocket."""
+"""One HTTP connection to the fake server (frames by h11): host-meta, BOSH, files, the way to a WebSocket."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import h11
 
+from lab.fakes import uploads
 from lab.fakes.websocket_peer import WebSocketPeer
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class WebConnection(asyncio.Protocol):
             self.server.bosh.take(self, bytes(self._body))
         elif request and request.method == b"GET" and path.startswith(HOST_META):
             self._host_meta(as_json=path.endswith(".json"))
+        elif request and path.startswith(uploads.PATH):
+            self._upload(request, path)
         else:
             self.respond(404, "not here", {"Content-Type": "text/plain"})
 
@@ -85,14 +88,22 @@ class WebConnection(asyncio.Protocol):
         else:
             self.respond(200, document.body, {"Content-Type": document.content_type, **document.headers})
 
+    def _upload(self, request: h11.Request, path: str) -> None:
+        headers = {name.decode().lower(): value.decode("latin-1") for name, value in request.headers}
+        kind, authorization = headers.get("content-type", uploads.OCTETS), headers.get("authorization", "")
+        put = uploads.Put(path, bytes(self._body), kind, authorization)
+        answer = self.server.uploads.serve(request.method.decode(), put)
+        more = self.server.behaviour.upload_headers()
+        self.respond(answer.status, answer.content, {"Content-Type": answer.kind, **more})
+
     def respond_bosh(self, body: str, content: str = "") -> None:
         """A response of BOSH's, with the media type that the session asked for."""
         kind = self.server.behaviour.content_type(content)
         self.respond(200, body, {"Content-Type": kind, **self.server.behaviour.http_headers()})
 
-    def respond(self, status: int, body: str, headers: dict[str, str]) -> None:
+    def respond(self, status: int, body: str | bytes, headers: dict[str, str]) -> None:
         """Answer the request; the next one may come."""
-        data = body.encode()
+        data = body.encode() if isinstance(body, str) else body
         if "Transfer-Encoding" not in headers:
             headers = {**headers, "Content-Length": str(len(data))}
         events = [h11.Response(status_code=status, headers=list(headers.items())), h11.Data(data), h11.EndOfMessage()]

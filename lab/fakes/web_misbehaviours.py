@@ -1,4 +1,4 @@
-"""What the fake server does wrong within HTTP: WebSocket, BOSH and host-meta, one rule each, for `make prove`."""
+"""What the fake server does wrong within HTTP: WebSocket, BOSH, host-meta, files; one rule each, for `make prove`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from wsproto.events import BytesMessage, Event, Ping, TextMessage
 
 from lab.fakes.behaviour import Behaviour
 from lab.fakes.host_meta import HostMeta
+from lab.fakes.uploads import Answer, Put, UploadSlot, judged, served
 from lab.wire.namespaces import FRAMING, STREAM
 
 if TYPE_CHECKING:
@@ -236,3 +237,85 @@ class HostMetaWithoutCors(Behaviour):
 
     def host_meta(self, links: dict[str, str], *, as_json: bool) -> HostMeta | None:
         return replace(HostMeta.of(links, as_json=as_json), headers={})
+
+
+# --- uploads
+
+
+class UploadTakesAnySize(Behaviour):
+    """Takes files of another size than their slot was asked for."""
+
+    def takes_upload(self, slot: UploadSlot | None, put: Put) -> int:
+        status = judged(slot, put)
+        return 201 if status == 413 else status
+
+
+class UploadTakesAnyType(Behaviour):
+    """Takes files of another media type than their slot was asked for."""
+
+    def takes_upload(self, slot: UploadSlot | None, put: Put) -> int:
+        status = judged(slot, put)
+        return 201 if status == 415 else status
+
+
+class UploadTakesAnyAddress(Behaviour):
+    """Takes files for addresses that nobody was given."""
+
+    def takes_upload(self, slot: UploadSlot | None, put: Put) -> int:
+        return 201 if slot is None else judged(slot, put)
+
+
+class UploadTakesAnyHeaders(Behaviour):
+    """Takes files whoever sends them, with the headers of another slot, or none."""
+
+    def takes_upload(self, slot: UploadSlot | None, put: Put) -> int:
+        return judged(slot, replace(put, authorization=slot.token) if slot else put)
+
+
+class UploadTakesMore(Behaviour):
+    """Takes a second file for a slot, and puts it behind the first."""
+
+    def takes_upload(self, slot: UploadSlot | None, put: Put) -> int:
+        status = judged(slot, put)
+        return 201 if status == 409 else status
+
+    def kept_upload(self, slot: UploadSlot, content: bytes) -> bytes:
+        return (slot.content or b"") + content
+
+
+class UploadSpoilsFiles(Behaviour):
+    """Serves files that end in another byte than what was uploaded."""
+
+    def kept_upload(self, slot: UploadSlot, content: bytes) -> bytes:
+        return content[:-1] + b"?" if content else content
+
+
+class UploadServesOneType(Behaviour):
+    """Serves all files as text/html."""
+
+    def served_upload(self, slot: UploadSlot | None) -> Answer:
+        return replace(served(slot), kind="text/html")
+
+
+class UploadServesEmptyFiles(Behaviour):
+    """Serves an empty file for a slot to which nothing was put."""
+
+    def served_upload(self, slot: UploadSlot | None) -> Answer:
+        return Answer(200) if slot and slot.content is None else served(slot)
+
+
+class UploadServesOnce(Behaviour):
+    """Serves each file once, and forgets it."""
+
+    def served_upload(self, slot: UploadSlot | None) -> Answer:
+        answer = served(slot)
+        if slot:
+            slot.content = None
+        return answer
+
+
+class UploadWithoutCors(Behaviour):
+    """Does not let scripts of other origins put or get files."""
+
+    def upload_headers(self) -> dict[str, str]:
+        return {}

@@ -151,10 +151,20 @@ class Connect:
             )
         )
 
-    def http(self, path: str, *, headers: Sequence[Header] = ()) -> Response:
-        """The response to a GET on the HTTPS port."""
+    def http(
+        self,
+        path: str,
+        *,
+        method: str = "GET",
+        body: bytes = b"",
+        headers: Sequence[Header] = (),
+        authority: str | None = None,
+    ) -> Response:
+        """The response to a request on the HTTPS port (see `lab.wire.within_http.request`)."""
         self._need("https")
-        return within_http.request(self.cell, "https", "GET", path, headers=headers, trace=self.trace)
+        return within_http.request(
+            self.cell, "https", method, path, body=body, headers=headers, authority=authority, trace=self.trace
+        )
 
     def _need(self, over: Transport) -> None:
         if self.cell.endpoint(over) is None:

@@ -1,6 +1,6 @@
 """HTTP/1.1 as a client speaks it, over a transport that is there already (frames by h11): one exchange after another.
 
-What carries BOSH and host-meta; knows no XMPP. Anything else can be sent below it, on the transport itself.
+What carries BOSH, host-meta and uploads; knows no XMPP. Anything else can be sent below it, on the transport itself.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class HttpConnection:
     ) -> None:
         """Send a request. Raises ConnectionLost, NoAnswer."""
         fields = [("Host", self._host), *headers]
-        if method == "POST":
+        if method in {"POST", "PUT"}:
             fields.append(("Content-Length", str(len(body))))
         events = [h11.Request(method=method, target=path, headers=fields), h11.Data(body), h11.EndOfMessage()]
         self.transport.send(b"".join(self._h11.send(event) or b"" for event in events), timeout=timeout)

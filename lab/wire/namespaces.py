@@ -54,6 +54,16 @@ STANZA_ID = "urn:xmpp:sid:0"
 FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
 HTTPBIND = "http://jabber.org/protocol/httpbind"
 XBOSH = "urn:xmpp:xbosh"
+VCARD = "vcard-temp"
+VCARD_UPDATE = "vcard-temp:x:update"
+AVATAR_DATA = "urn:xmpp:avatar:data"
+AVATAR_METADATA = "urn:xmpp:avatar:metadata"
+PRIVATE = "jabber:iq:private"
+BOOKMARKS = "storage:bookmarks"
+NATIVE_BOOKMARKS = "urn:xmpp:bookmarks:1"
+UPLOAD = "urn:xmpp:http:upload:0"
+UPLOAD_PURPOSE = "urn:xmpp:http:upload:purpose:0"
+EXTERNAL_SERVICES = "urn:xmpp:extdisco:2"
 XRD = "http://docs.oasis-open.org/ns/xri/xrd-1.0"
 LAB = "urn:stanzalab:0"
 """Ours: payloads that no specification defines, and the sentinel."""
@@ -106,6 +116,15 @@ NS: dict[str, str] = {
     "framing": FRAMING,
     "bosh": HTTPBIND,
     "xbosh": XBOSH,
+    "vcard": VCARD,
+    "vcard-update": VCARD_UPDATE,
+    "avatar-data": AVATAR_DATA,
+    "avatar-metadata": AVATAR_METADATA,
+    "private": PRIVATE,
+    "bookmarks": BOOKMARKS,
+    "native-bookmarks": NATIVE_BOOKMARKS,
+    "upload": UPLOAD,
+    "extdisco": EXTERNAL_SERVICES,
     "xrd": XRD,
     "lab": LAB,
 }

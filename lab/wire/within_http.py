@@ -28,13 +28,18 @@ def is_within_http(over: TransportName) -> bool:
     return over.removesuffix(_PLAIN) in {"websocket", "bosh"}
 
 
-def dial(cell: Cell, over: TransportName, context: ssl.SSLContext | None = None) -> Transport:
-    """A connection to the port of `over`, TLS begun where it has TLS. Raises PeerError, MachineError, UsageError."""
+def dial(
+    cell: Cell, over: TransportName, context: ssl.SSLContext | None = None, *, host: str | None = None
+) -> Transport:
+    """A connection to the port of `over`, TLS begun where it has TLS, with `host` (else the domain) as its name.
+
+    Raises PeerError, MachineError, UsageError.
+    """
     endpoint = _endpoint(cell, over)
     transport = Transport.connect(endpoint.host, endpoint.port, timeout=cell.patience)
     if over != "http" and not over.endswith(_PLAIN):
         try:
-            transport.start_tls(context or usual_context(cell.ca, _ALPN), cell.domain, timeout=cell.patience)
+            transport.start_tls(context or usual_context(cell.ca, _ALPN), host or cell.domain, timeout=cell.patience)
         except BaseException:
             transport.close()
             raise
@@ -136,13 +141,19 @@ def request(
     *,
     body: bytes = b"",
     headers: Sequence[Header] = (),
+    authority: str | None = None,
     trace: Trace | None = None,
     label: str = "http",
 ) -> Response:
-    """One HTTP request on a connection of its own, and its response."""
+    """One HTTP request on a connection of its own, and its response.
+
+    `authority` (a host, and perhaps a port) is whom it is for, where that is not the domain: the name that TLS and
+    the Host header say, and still no other address.
+    """
     trace = trace or Trace()
     name = trace.label(label)
-    connection = HttpConnection(dial(cell, over), host_of(cell, over))
+    host = None if authority is None else authority.partition(":")[0]
+    connection = HttpConnection(dial(cell, over, host=host), authority or host_of(cell, over))
     try:
         trace.sent(name, f"{method} {path}\n".encode() + body)
         connection.ask(method, path, body, headers=headers, timeout=cell.patience)

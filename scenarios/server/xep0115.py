@@ -24,7 +24,7 @@ from scenarios.server._caps import (
     verification_string,
 )
 from scenarios.server._contacts import appear, befriend
-from scenarios.server.xep0163._pep import NODE, PROBE, notified, owner, owner_and_contact, published, reach
+from scenarios.server._pep import NODE, PROBE, notified, owner, owner_and_contact, published, reach
 
 CAPABILITIES = Specification("XEP-0115")
 HASH_SIZES = {"sha-1": 20, "sha-224": 28, "sha-256": 32, "sha-384": 48, "sha-512": 64}

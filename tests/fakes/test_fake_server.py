@@ -286,7 +286,8 @@ def test_disco(connect: Connect) -> None:
     assert info.find("disco:query/disco:identity[@category='server']", NS) is not None
     connect.component()
     items = session.iq("get", f"<query xmlns='{DISCO_ITEMS}'/>", to="fake.test")
-    assert [i.get("jid") for i in items.iterfind("items:query/items:item", NS)] == ["component.fake.test"]
+    listed = [i.get("jid") for i in items.iterfind("items:query/items:item", NS)]
+    assert listed == ["upload.fake.test", "component.fake.test"]
 
 
 def test_the_component_has_its_addresses(connect: Connect) -> None:

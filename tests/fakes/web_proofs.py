@@ -12,6 +12,7 @@ from lab.plugin.judge import Missed
 from scenarios.server import xep0156
 from scenarios.server.rfc7395 import closing, framing, handshake, streams
 from scenarios.server.xep0124 import creation, exchange, lifetime
+from scenarios.server.xep0363 import transfer
 from tests.fakes.proofs import Proof, proves
 
 
@@ -55,6 +56,16 @@ SHOWN: dict[str, Callable[[Connect], None]] = {
     "no-json-host-meta": xep0156.test_methods_are_told_as_json,
     "host-meta-other-type": lambda c: xep0156.test_media_type(xep0156.XML_PATH, "application/xrd+xml", c),
     "host-meta-without-cors": lambda c: xep0156.test_other_origins_may_read_it(xep0156.XML_PATH, c),
+    "upload-takes-any-size": lambda c: transfer.test_file_of_another_size_is_rejected(transfer.WRONG["less"], c),
+    "upload-takes-any-type": transfer.test_file_of_another_type_is_rejected,
+    "upload-takes-any-address": transfer.test_address_without_a_slot,
+    "upload-takes-any-headers": transfer.test_headers_of_another_slot_do_not_fit,
+    "upload-takes-more": transfer.test_slot_is_used_twice,
+    "upload-spoils-files": lambda c: transfer.test_file_comes_back("text", c),
+    "upload-serves-one-type": lambda c: transfer.test_media_type_comes_back("image", c),
+    "upload-serves-empty-files": transfer.test_file_is_not_there_before,
+    "upload-serves-once": transfer.test_file_is_had_by_anybody,
+    "upload-without-cors": transfer.test_preflight_is_allowed,
 }
 
 for name, check in SHOWN.items():

@@ -15,7 +15,7 @@ from lab.wire.bosh import BoshSession, HttpRefused
 from lab.wire.namespaces import NS
 from lab.wire.negotiation import connect
 from lab.wire.session import StreamEnded
-from lab.wire.transport import ConnectionLost, NoAnswer
+from lab.wire.transport import ConnectionLost, NoAnswer, TlsFailed
 from lab.wire.websocket import HandshakeRefused, WebSocketSession
 from lab.wire.within_http import bosh, request, websocket
 from tests.fakes.connecting import connecting
@@ -185,6 +185,15 @@ def test_a_request_and_its_response(cell: Cell) -> None:
     assert response.status == 200
     assert response.header("Content-Type") == "application/xrd+xml"
     assert request(cell, "http", "GET", "/nowhere").status == 404
+
+
+def test_a_file_is_put_for_another_host(cell: Cell) -> None:
+    """TLS and the Host header say the authority, and the connection goes to the cell's port."""
+    upload = f"{cell.domain}:5281"
+    response = request(cell, "https", "PUT", "/upload/none/note.txt", body=b"note", authority=upload)
+    assert response.status == 404
+    with pytest.raises(TlsFailed):  # its certificate is not for that name
+        request(cell, "https", "PUT", "/upload/none/note.txt", body=b"note", authority="elsewhere.test")
 
 
 def test_no_such_endpoint(cell: Cell) -> None:

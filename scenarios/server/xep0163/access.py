@@ -10,7 +10,7 @@ from lab.wire.session import Session, show
 from lab.wire.stream import Element
 from scenarios.server._caps import Client
 from scenarios.server._contacts import appear, befriend, subscribe
-from scenarios.server.xep0163._pep import (
+from scenarios.server._pep import (
     NODE,
     OTHER,
     PROBE,

@@ -9,7 +9,7 @@ from lab.wire.namespaces import DISCO_INFO, DISCO_ITEMS, NS, PUBSUB
 from lab.wire.session import Session
 from scenarios.server._caps import features, identities
 from scenarios.server._contacts import befriend
-from scenarios.server.xep0163._pep import (
+from scenarios.server._pep import (
     NODE,
     OTHER,
     account_info,

@@ -8,7 +8,7 @@ from lab.plugin import Connect, Specification, require_equal
 from lab.wire.session import new_id
 from scenarios.server._caps import Client
 from scenarios.server._contacts import appear, befriend, disappear, log_out, subscribe
-from scenarios.server.xep0163._pep import (
+from scenarios.server._pep import (
     NODE,
     OTHER,
     PROBE,

@@ -8,7 +8,7 @@ from lab.wire.session import Session
 from scenarios.server._caps import Client
 from scenarios.server._contacts import appear, befriend, disappear, subscribe
 from scenarios.server._discovery import advertises
-from scenarios.server.xep0163._pep import (
+from scenarios.server._pep import (
     NODE,
     OTHER,
     PROBE,

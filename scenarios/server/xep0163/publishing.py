@@ -13,10 +13,10 @@ from lab.plugin import (
     require_result,
     unsupported,
 )
-from lab.wire.namespaces import NS, PUBSUB, PUBSUB_ERRORS, PUBSUB_OWNER
+from lab.wire.namespaces import NS, PUBSUB, PUBSUB_OWNER
 from lab.wire.session import Session
 from lab.wire.stream import Element
-from scenarios.server.xep0163._pep import (
+from scenarios.server._pep import (
     NODE,
     advertised,
     configuration,
@@ -27,6 +27,7 @@ from scenarios.server.xep0163._pep import (
     owner_and_contact,
     publish,
     published,
+    refused_by_precondition,
     retrieve,
 )
 
@@ -243,8 +244,5 @@ def test_publish_options_are_preconditions(connect: Connect) -> None:
         unsupported("pubsub#publish-options")
     published(alice, NODE, "for contacts")
     reply = publish(alice, NODE, "secret", options={"pubsub#access_model": "whitelist"})
-    require_error(reply, "conflict", kind="cancel")
-    require(
-        reply.find(f"{{*}}error/{{{PUBSUB_ERRORS}}}precondition-not-met") is not None, "precondition-not-met", reply
-    )
+    refused_by_precondition(reply)
     _holds(alice, NODE, {"current": "for contacts"})

@@ -1,17 +1,25 @@
 """An account as a pubsub service, as checks use it: publishing, nodes, forms, notifications. XEP-0060's protocol.
 
-Only `notified` judges, for the many checks that wait for a notification.
+Only `notified` and `refused_by_precondition` judge, for the many checks that wait for such an answer.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from lab.cell import Account
 from lab.errors import PeerError
-from lab.plugin import Connect, impossible, require, require_equal, require_result, unsupported
-from lab.wire.namespaces import DISCO_ITEMS, LAB, NS, PUBSUB, PUBSUB_EVENT, PUBSUB_OWNER
+from lab.plugin import Connect, impossible, require, require_equal, require_error, require_result, unsupported
+from lab.wire.namespaces import (
+    DISCO_ITEMS,
+    LAB,
+    NS,
+    PUBSUB,
+    PUBSUB_ERRORS,
+    PUBSUB_EVENT,
+    PUBSUB_OWNER,
+)
 from lab.wire.session import Matches, Session, localname, new_id, stanza_error_condition
 from lab.wire.stream import Element
 from lab.wire.transport import NoAnswer
@@ -27,6 +35,8 @@ PROBE = "urn:stanzalab:pep:probe"
 
 NODE_CONFIG = f"{PUBSUB}#node_config"
 PUBLISH_OPTIONS = f"{PUBSUB}#publish-options"
+TRIES = 4
+"""Times that a publication is tried whose node is not found."""
 ROUND = 0.1
 """Seconds between two publications on PROBE."""
 
@@ -39,12 +49,33 @@ def owner(connect: Connect, *, account: Account | None = None) -> Session:
     return session
 
 
+def owner_and_resource(connect: Connect, *wanted: str) -> tuple[Session, Client]:
+    """An owner, available, and another resource of the account that is told of the nodes `wanted`, by now."""
+    account = connect.account()
+    alice = owner(connect, account=account)
+    appear(alice)
+    other = Client(connect(account=account, label="alice's other"), *wanted, PROBE)
+    other.appear()
+    reach(alice, other)
+    return alice, other
+
+
 def owner_and_contact(connect: Connect) -> tuple[Session, Session]:
     """An owner, available, and a contact with a subscription of type `both`, not available."""
     alice, bob = owner(connect), connect(label="bob")
     befriend(alice, bob)
     appear(alice)
     return alice, bob
+
+
+def with_publish_options(session: Session) -> Session:
+    """The same session, whose account says that it does PEP with publish-options; else the check is `unsupported`."""
+    account = account_info(session)
+    if ("pubsub", "pep") not in [i[:2] for i in identities(account)]:
+        unsupported("the identity pubsub/pep on the own account")
+    if f"{PUBSUB}#publish-options" not in features(account):
+        unsupported("pubsub#publish-options")
+    return session
 
 
 def account_info(session: Session) -> Element:
@@ -74,27 +105,70 @@ def publish(
     to: str | None = None,
     options: Mapping[str, str] | None = None,
 ) -> Element:
-    """Publish a note (XEP-0060 §7.1), with publish-options where given (§7.1.5). Answers the reply."""
+    """Publish a note. Answers the reply."""
+    return publish_payload(session, node, note(text), item=item, to=to, options=options)
+
+
+def publish_payload(
+    session: Session,
+    node: str,
+    payload: str,
+    *,
+    item: str | None = "current",
+    to: str | None = None,
+    options: Mapping[str, str] | None = None,
+) -> Element:
+    """Publish an item (XEP-0060 §7.1), with publish-options where given (§7.1.5). Answers the reply."""
     identifier = f" id='{item}'" if item is not None else ""
     form = f"<publish-options>{submit(PUBLISH_OPTIONS, options)}</publish-options>" if options is not None else ""
-    return session.iq(
-        "set",
-        f"<pubsub xmlns='{PUBSUB}'><publish node='{node}'><item{identifier}>{note(text)}</item></publish>"
-        f"{form}</pubsub>",
-        to=to,
-    )
+    publication = f"<publish node='{node}'><item{identifier}>{payload}</item></publish>"
+    return session.iq("set", f"<pubsub xmlns='{PUBSUB}'>{publication}{form}</pubsub>", to=to)
 
 
 def published(session: Session, node: str, text: str, *, item: str = "current") -> None:
-    """Publish a note and see that it was accepted.
+    """Publish a note and see that it was accepted."""
+    stored(session, node, note(text), item=item)
 
-    Where the node was not found the note is published once more: ejabberd does not always find at once what it has
-    just created, and that a node is created on the way is a check of its own.
+
+def found(ask: Callable[[], Element]) -> Element:
+    """The reply to what `ask` sends, which is sent again, a few times at most, while something is not found.
+
+    ejabberd does not always find at once the node that it has just created, and that a node is created on the way is
+    a check of its own.
     """
-    reply = publish(session, node, text, item=item)
-    if stanza_error_condition(reply) == "item-not-found":
-        reply = publish(session, node, text, item=item)
-    require_result(reply)
+    reply = ask()
+    for _ in range(TRIES - 1):
+        if stanza_error_condition(reply) != "item-not-found":
+            break
+        reply = ask()
+    return reply
+
+
+def stored(
+    session: Session,
+    node: str,
+    payload: str,
+    *,
+    item: str | None = "current",
+    options: Mapping[str, str] | None = None,
+) -> None:
+    """Publish an item and see that it was accepted."""
+    require_result(found(lambda: publish_payload(session, node, payload, item=item, options=options)))
+
+
+def retract(session: Session, node: str, item: str) -> Element:
+    """Retract an item, and have it told (XEP-0060 §7.2)."""
+    return session.iq(
+        "set", f"<pubsub xmlns='{PUBSUB}'><retract node='{node}' notify='true'><item id='{item}'/></retract></pubsub>"
+    )
+
+
+def refused_by_precondition(reply: Element) -> None:
+    """The publication must be refused because the node is not as its publish-options ask (XEP-0060 §7.1.5)."""
+    require_error(reply, "conflict", kind="cancel")
+    require(
+        reply.find(f"{{*}}error/{{{PUBSUB_ERRORS}}}precondition-not-met") is not None, "precondition-not-met", reply
+    )
 
 
 def create(session: Session, node: str, config: Mapping[str, str] | None = None) -> Element:
@@ -103,10 +177,19 @@ def create(session: Session, node: str, config: Mapping[str, str] | None = None)
     return session.iq("set", f"<pubsub xmlns='{PUBSUB}'><create node='{node}'/>{form}</pubsub>")
 
 
+def configure(session: Session, node: str, config: Mapping[str, str]) -> Element:
+    """Change a node's configuration (XEP-0060 §8.2.4). Answers the reply."""
+    form = submit(NODE_CONFIG, config)
+    return session.iq("set", f"<pubsub xmlns='{PUBSUB_OWNER}'><configure node='{node}'>{form}</configure></pubsub>")
+
+
 def with_access(session: Session, node: str, model: str, **more: str) -> None:
     """A node with an access model, or the check cannot be tried."""
     config = {"pubsub#access_model": model} | {f"pubsub#{key}": value for key, value in more.items()}
-    if create(session, node, config).get("type") != "result":
+    reply = create(session, node, config)
+    if stanza_error_condition(reply) == "internal-server-error":  # on a crowded machine, ejabberd's database fails
+        reply = create(session, node, config)
+    if reply.get("type") != "result":
         impossible(f"no node with the access model {model} could be made; another check says whether that is a fault")
 
 
@@ -125,13 +208,18 @@ def retrieve(session: Session, to: str, node: str) -> Element:
     return session.iq("get", f"<pubsub xmlns='{PUBSUB}'><items node='{node}'/></pubsub>", to=to)
 
 
-def notes(reply: Element) -> dict[str, str]:
-    """Item id and text of each note that an answer or a notification carries."""
+def items(reply: Element) -> dict[str, Element]:
+    """Id and element of each item that an answer or a notification carries."""
     return {
-        item.get("id", ""): item.findtext("lab:note", "", NS)
+        item.get("id", ""): item
         for path in ("pubsub:pubsub/pubsub:items/pubsub:item", "event:event/event:items/event:item")
         for item in reply.iterfind(path, NS)
     }
+
+
+def notes(reply: Element) -> dict[str, str]:
+    """Item id and text of each note that an answer or a notification carries."""
+    return {identifier: item.findtext("lab:note", "", NS) for identifier, item in items(reply).items()}
 
 
 def nodes(session: Session, to: str) -> list[str]:
@@ -154,10 +242,10 @@ def tells_of(node: str, item: str | None = None) -> Matches:
     def matches(element: Element) -> bool:
         if localname(element) != "message":
             return False
-        items = element.find("event:event/event:items", NS)
-        if items is None or items.get("node") != node:
+        told = element.find("event:event/event:items", NS)
+        if told is None or told.get("node") != node:
             return False
-        return item is None or item in [i.get("id") for i in items]
+        return item is None or item in [i.get("id") for i in told]
 
     return matches
 

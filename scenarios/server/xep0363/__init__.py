@@ -1,0 +1,1 @@
+"""XEP-0363 (HTTP file upload): slots over XMPP, files over HTTPS."""
