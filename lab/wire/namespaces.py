@@ -36,6 +36,9 @@ ARCHIVE = "urn:xmpp:mam:2"
 STREAM_MANAGEMENT = "urn:xmpp:sm:3"
 MUC = "http://jabber.org/protocol/muc"
 MUC_USER = "http://jabber.org/protocol/muc#user"
+MUC_ADMIN = "http://jabber.org/protocol/muc#admin"
+MUC_OWNER = "http://jabber.org/protocol/muc#owner"
+CONFERENCE = "jabber:x:conference"
 NICK = "http://jabber.org/protocol/nick"
 STANZA_ID = "urn:xmpp:sid:0"
 FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
@@ -80,6 +83,9 @@ NS: dict[str, str] = {
     "sm": STREAM_MANAGEMENT,
     "muc": MUC,
     "muc-user": MUC_USER,
+    "muc-admin": MUC_ADMIN,
+    "muc-owner": MUC_OWNER,
+    "conference": CONFERENCE,
     "nick": NICK,
     "sid": STANZA_ID,
     "framing": FRAMING,
