@@ -44,6 +44,12 @@ def configuration(session: Session, room: str) -> Element:
     return reply if form is None else form
 
 
+def offered(form: Element, name: str) -> list[str]:
+    """The options of a field, by its name without the prefix; empty where it lists none."""
+    field = form.find(f"x:field[@var='{PREFIX}{name}']", NS)
+    return [] if field is None else [option.findtext("x:value", "", NS) for option in field.iterfind("x:option", NS)]
+
+
 def texts(value: Value) -> list[str]:
     """A value as a form carries it."""
     if isinstance(value, bool):
@@ -52,15 +58,18 @@ def texts(value: Value) -> list[str]:
 
 
 def filled(form: Element, changes: Mapping[str, Value]) -> dict[str, list[str]]:
-    """The form's values with some changed. A field or an option that the form does not offer is `unsupported`."""
+    """The form's values with some changed. A field or an option that the form does not offer is `unsupported`.
+
+    That a password is needed may be said by the password alone, without the field that says so (§16.5.3 has both).
+    """
     values = values_of(form)
     for name, value in changes.items():
         var = PREFIX + name
+        if name == "passwordprotectedroom" and var not in values:
+            continue
         if var not in values:
             unsupported(f"{var} in a room's configuration")
-        field = form.find(f"x:field[@var='{var}']", NS)
-        options = [o.findtext("x:value", "", NS) for o in ([] if field is None else field.iterfind("x:option", NS))]
-        wanted = texts(value)
+        options, wanted = offered(form, name), texts(value)
         if options and not set(wanted) <= set(options):
             unsupported(f"{', '.join(wanted)} as {var} in a room's configuration")
         values[var] = wanted

@@ -17,10 +17,9 @@ from lab.plugin import (
     require_result,
     unsupported,
 )
-from lab.wire.namespaces import NS
 from lab.wire.session import Session, localname, stanza_error_condition
 from scenarios.server.xep0045._admin import change_affiliation
-from scenarios.server.xep0045._configuration import PREFIX, Value, configuration, configure, texts
+from scenarios.server.xep0045._configuration import PREFIX, Value, configuration, configure, offered, values_of
 from scenarios.server.xep0045._occupant import (
     Occupant,
     bare,
@@ -229,14 +228,13 @@ def _full(connect: Connect) -> Occupant:
     """The owner of a room that is full, with as few occupants as the service lets a room be limited to."""
     owner = created(connect(label="owner"), fresh_room(connect))
     form = configuration(owner.session, owner.room)
-    field = form.find(f"x:field[@var='{PREFIX}maxusers']", NS)
-    if field is None:
+    if f"{PREFIX}maxusers" not in values_of(form):
         unsupported(f"{PREFIX}maxusers in a room's configuration")
-    offered = [option.findtext("x:value", "", NS) for option in field.iterfind("x:option", NS)]
-    limits = sorted(int(one) for one in offered if one.isdigit()) if offered else [2]
+    options = offered(form, "maxusers")
+    limits = sorted(int(one) for one in options if one.isdigit()) if options else [2]
     if not limits or limits[0] > MANY:
         impossible(f"no limit up to {MANY} occupants is offered")
-    require_result(configure(owner.session, owner.room, maxusers=texts(str(limits[0]))))
+    require_result(configure(owner.session, owner.room, maxusers=str(limits[0])))
     account = connect.account()
     for number in range(1, limits[0]):
         enter(connect(account=account, label="crowd"), owner.room, f"crowd{number}")
