@@ -35,7 +35,9 @@ def _tables() -> dict[str, list[list[str]]]:
     """Caption of each table -> its rows, marks of footnotes left out."""
     parser = etree.XMLParser(resolve_entities=False, load_dtd=False, recover=True)
     root = etree.fromstring(_source().encode(), parser)
-    return {table.get("caption", ""): [list(map(_text, row)) for row in table.iter("tr")] for table in root.iter("table")}
+    return {
+        table.get("caption", ""): [list(map(_text, row)) for row in table.iter("tr")] for table in root.iter("table")
+    }
 
 
 def _text(cell: etree._Element) -> str:

@@ -234,7 +234,9 @@ def test_change_of_privacy_is_told(connect: Connect, note: str, guest: str) -> N
 
 @XEP.should("10.2.1", says="Any other change of the configuration is told to the occupants by status code 104.")
 @pytest.mark.parametrize(
-    ("field", "value"), [("roomname", "A dark cave"), ("roomdesc", "Where witches meet"), ("publicroom", False)]
+    ("field", "value"),
+    [("roomname", "A dark cave"), ("roomdesc", "Where witches meet"), ("publicroom", False)],
+    ids=["name", "description", "hidden"],
 )
 def test_other_change_is_told(connect: Connect, field: str, value: Value) -> None:
     owner, guest = gather(connect, "none")

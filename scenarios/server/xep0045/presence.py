@@ -35,7 +35,9 @@ def test_availability_is_passed_on(connect: Connect, show: str) -> None:
 
 
 @XEP.should("17.3", says="The text and the priority of a presence are passed on.")
-@pytest.mark.parametrize(("name", "value"), [("status", "gone where the woodbine twineth"), ("priority", "7")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("status", "gone where the woodbine twineth"), ("priority", "7")], ids=["status", "priority"]
+)
 def test_plain_presence_is_passed_on(connect: Connect, name: str, value: str) -> None:
     owner, guest = gather(connect, "none")
     guest.updates(f"<{name}>{value}</{name}>")
