@@ -17,10 +17,11 @@ from schemas import sections, suites
 
 CORE = ["RFC 6120", "RFC 7590", "XEP-0030", "XEP-0114", "XEP-0115", "XEP-0163", "XEP-0368"]
 WEB = ["RFC 7395", "XEP-0124", "XEP-0156", "XEP-0206"]
-IM = ["RFC 6121", "XEP-0048", "XEP-0049", "XEP-0054", "XEP-0153", "XEP-0223", "XEP-0280", "XEP-0313", "XEP-0363"]
-IM += ["XEP-0398", "XEP-0402", "XEP-0410", "XEP-0411"]
+IM = ["RFC 6121", "XEP-0045", "XEP-0048", "XEP-0049", "XEP-0054", "XEP-0153", "XEP-0191", "XEP-0198", "XEP-0223"]
+IM += ["XEP-0249", "XEP-0280", "XEP-0313", "XEP-0363", "XEP-0398", "XEP-0402", "XEP-0410", "XEP-0411"]
+MOBILE = ["XEP-0352", "XEP-0357"]
 AV = ["XEP-0215"]
-BEGUN = sorted([*CORE, *WEB, *IM, *AV])
+BEGUN = sorted([*CORE, *WEB, *IM, *MOBILE, *AV])
 NAME = re.compile(r"(rfc|xep)-\d{4}/[a-z0-9]+(-[a-z0-9]+)*(/[A-Za-z0-9._:-]+)*\Z")
 
 

@@ -111,6 +111,7 @@ NS: dict[str, str] = {
     "muc-user": MUC_USER,
     "muc-admin": MUC_ADMIN,
     "muc-owner": MUC_OWNER,
+    "conference": CONFERENCE,
     "nick": NICK,
     "sid": STANZA_ID,
     "framing": FRAMING,

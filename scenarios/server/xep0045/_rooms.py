@@ -1,0 +1,126 @@
+"""Rooms as checks use them: made, configured, and entered by as many as are wanted, at any affiliation and role.
+
+Each check makes its own room. Nothing here judges, but that what a check needs could be prepared.
+"""
+
+from __future__ import annotations
+
+from secrets import token_hex
+
+from lab.cell import Account
+from lab.plugin import Connect, impossible, require, require_result
+from lab.wire.namespaces import MUC
+from lab.wire.session import Session, localname, new_id
+from lab.wire.stream import Element
+from scenarios.server.xep0045._admin import change_affiliation, change_role
+from scenarios.server.xep0045._configuration import Value, configure, unlock
+from scenarios.server.xep0045._occupant import Occupant, bare, codes_of, is_subject, item_of, settle
+
+
+def service_of(connect: Connect) -> str:
+    """The address of the room service, or the check is `impossible`."""
+    if "muc" not in connect.cell.services:
+        impossible("the cell has no room service")
+    return connect.cell.services["muc"]
+
+
+def fresh_room(connect: Connect) -> str:
+    """The address of a room that does not exist yet."""
+    return f"lab-{token_hex(6)}@{service_of(connect)}"
+
+
+# --- entering
+
+
+def join(room: str, nick: str, *, inside: str = "", beside: str = "") -> str:
+    """The presence that asks to enter (§7.2.1); `inside` stands in the `<x/>` of MUC, `beside` next to it."""
+    return f"<presence to='{room}/{nick}' id='{new_id()}'><x xmlns='{MUC}'>{inside}</x>{beside}</presence>"
+
+
+def password(secret: str) -> str:
+    """What goes into the join to a room with a password (§7.2.5)."""
+    return f"<password>{secret}</password>"
+
+
+def entrance(session: Session, room: str, nick: str, *, inside: str = "", beside: str = "") -> list[Element]:
+    """Enter, and answer all that the room sent up to its subject, which ends the entrance (§7.1), in that order."""
+    session.send(join(room, nick, inside=inside, beside=beside))
+    last = session.expect(
+        lambda e: bare(e) == room and (is_subject(e) or (localname(e) == "presence" and e.get("type") == "error")),
+        f"the subject of {room}, which ends the entrance",
+    )
+    require(localname(last) == "message", f"to be let into {room}", last)
+    return [*taken(session, room), last]
+
+
+def enter(session: Session, room: str, nick: str, *, inside: str = "", beside: str = "") -> Occupant:
+    """Enter; what came on the way is forgotten."""
+    entrance(session, room, nick, inside=inside, beside=beside)
+    return Occupant(session, room, nick)
+
+
+def refusal(session: Session, room: str, nick: str, *, inside: str = "") -> Element:
+    """Ask to enter, and answer the first presence of type error that comes, or the word that one is in."""
+    session.send(join(room, nick, inside=inside))
+
+    def decides(element: Element) -> bool:
+        if localname(element) != "presence" or bare(element) != room:
+            return False
+        return element.get("type") == "error" or "110" in codes_of(element)
+
+    return session.expect(decides, f"an answer of {room} to the wish to enter")
+
+
+def taken(session: Session, room: str) -> list[Element]:
+    """What lies in a session's inbox from a room, taken out of it."""
+    found = [e for e in session.inbox if bare(e) == room]
+    session.inbox[:] = [e for e in session.inbox if bare(e) != room]
+    return found
+
+
+def quiet(*occupants: Occupant) -> None:
+    """Whatever the room sent to them so far has come, and is forgotten."""
+    for occupant in occupants:
+        settle(occupant.room, occupant.session)
+        taken(occupant.session, occupant.room)
+
+
+# --- rooms
+
+
+def created(session: Session, room: str, **config: Value) -> Occupant:
+    """Make a room: enter it, and configure it, or have it as it comes (§10.1.2). Answers its owner."""
+    owner = enter(session, room, "owner")
+    require_result(configure(session, room, **config) if config else unlock(session, room))
+    return owner
+
+
+def gather(connect: Connect, *guests: str, **config: Value) -> list[Occupant]:
+    """A fresh room with its owner and `guests` in it, and nothing left in anybody's inbox. The owner comes first.
+
+    A guest is an affiliation, or `affiliation/role`: `member`, `none/moderator`. `config` are fields of the room's
+    configuration without their prefix: `membersonly=True`.
+    """
+    owner = created(connect(label="owner"), fresh_room(connect), **config)
+    occupants = [owner]
+    for guest in guests:
+        occupants.append(admitted(connect, owner, guest, f"guest{len(occupants)}"))
+    quiet(*occupants)
+    return occupants
+
+
+def admitted(
+    connect: Connect, owner: Occupant, guest: str, nick: str, *, account: Account | None = None, inside: str = ""
+) -> Occupant:
+    """One more in the owner's room, at an affiliation and a role (see `gather`)."""
+    affiliation, _, role = guest.partition("/")
+    session = connect(account=account, label=affiliation if affiliation != "none" else nick)
+    if affiliation != "none":
+        require_result(change_affiliation(owner.session, owner.room, session.bare_jid, affiliation))
+    came = entrance(session, owner.room, nick, inside=inside)
+    occupant = Occupant(session, owner.room, nick)
+    own = next((e for e in came if localname(e) == "presence" and e.get("from") == occupant.jid), None)
+    require(own is not None, "the own presence on entering", came[-1])
+    if role and own is not None and item_of(own).get("role") != role:
+        require_result(change_role(owner.session, owner.room, nick, role))
+    return occupant
