@@ -39,7 +39,7 @@ from lab.starting import (
 )
 from lab.subjects import Client, Subject
 from lab.subjects.known import KnownFinding
-from lab.verdict import Check, Expectation
+from lab.verdict import Check, Expectation, Outcome
 from schemas.robustness import Trial
 
 SEED = 2021  # of the short campaign, unless another is asked for: the same stanzas in every run
@@ -123,7 +123,7 @@ def run(plan: Plan, display: Display) -> Run:
             finally:
                 display.done()
                 copy_log(cell_running, plan.out, writer)
-            exit_code = max(_exit_code(execution), fuzzed)
+            exit_code = max(_exit_code(execution, exited=bool(engines.exits(plan.out))), fuzzed)
             if exit_code in {ExitCode.OK, ExitCode.UNEXPECTED}:
                 writer.footer(_footer(execution, time.monotonic() - started, exit_code))
     if execution.problems:
@@ -187,14 +187,17 @@ def _footer(execution: Execution, duration: float, exit_code: int) -> Footer:
     return Footer(now(), round(duration, 3), dict(counts), exit_code)
 
 
-def _exit_code(execution: Execution) -> int:
-    """0 all as expected, 1 an unexpected outcome or nothing run (DESIGN, exit codes); 3 the subject was lost."""
+def _exit_code(execution: Execution, *, exited: bool) -> int:
+    """0 all as expected, 1 an unexpected outcome or nothing run (DESIGN, exit codes); 3 the subject was lost.
+
+    One that exited, and was started again, is as expected only where a check says so.
+    """
     if execution.interrupted:
         return INTERRUPTED
     if execution.stopped:
         return ExitCode.MACHINE
     unexpected = {Expectation.UNEXPECTED, Expectation.FIXED}
-    if not execution.results:
+    if not execution.results or (exited and not any(r.outcome is Outcome.CRASH for r in execution.results)):
         return ExitCode.UNEXPECTED
     return ExitCode.UNEXPECTED if any(r.expectation in unexpected for r in execution.results) else ExitCode.OK
 

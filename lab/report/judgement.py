@@ -101,10 +101,17 @@ class Judgement:
 
     @property
     def red(self) -> bool:
-        """Whether something is not as expected: in a campaign also too much memory, or an exit of the subject."""
+        """Whether something is not as expected: too much memory in a campaign, or an exit of the subject, too."""
         campaign = self.record.campaign
-        lost = campaign is not None and bool(campaign.memory or campaign.exits)
-        return lost or bool(self.unexpected or self.unexpected_findings)
+        fat = campaign is not None and bool(campaign.memory)
+        return fat or self.exited or bool(self.unexpected or self.unexpected_findings)
+
+    @property
+    def exited(self) -> bool:
+        """Whether the subject exited in a campaign, or between checks: where one of them says so, that is judged."""
+        if self.record.campaign is not None and self.record.campaign.exits:
+            return True
+        return bool(self.record.exits) and not any(r.outcome is Outcome.CRASH for r in self.results)
 
     @property
     def whole(self) -> bool:

@@ -85,13 +85,21 @@ def _flaky(judgement: Judgement) -> str:
     return f"; flaky: {passed} passed, {failed} failed" if passed or failed else ""
 
 
+def _exits(judgement: Judgement) -> str:
+    """How it exited, each time; where the record does not say, how often."""
+    campaign = judgement.record.campaign
+    return "; ".join(one.why for one in judgement.record.exits) or words.number(
+        campaign.exits if campaign else 0, "time"
+    )
+
+
 def _troubles(judgement: Judgement) -> Iterator[str]:
     """What else is red: the subject's memory, its exits, and what the record lost."""
     campaign = judgement.record.campaign
     said = {
         "too much memory": campaign.memory if campaign else "",
         "the campaign ended before its time": campaign.stopped if campaign else "",
-        "the subject exited while it was fuzzed": str(campaign.exits) if campaign and campaign.exits else "",
+        "the subject exited": _exits(judgement) if judgement.exited else "",
         "damaged lines of the record": str(len(judgement.record.damage) or ""),
     }
     for what, seen in said.items():

@@ -222,7 +222,7 @@ def _total_line(judgement: Judgement) -> str:
         parts.append(findings.counted(judgement))
     if campaign and campaign.memory:
         parts.append("too much memory")
-    if campaign and campaign.exits:
+    if judgement.exited:
         parts.append("the subject exited")
     if not judgement.red:
         parts.append("all as expected" if judgement.whole else "not all was run")

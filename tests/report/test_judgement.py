@@ -9,7 +9,7 @@ import pytest
 
 from lab import report
 from lab.errors import UsageError
-from lab.record import Record
+from lab.record import Exit, Record
 from lab.report.judgement import Claim, Tally, judge
 from lab.robustness import CampaignFacts, Robust, Robustness
 from lab.rows import RowOutcome
@@ -211,6 +211,14 @@ def test_listed_and_flaky_findings_do_not(tmp_path: Path, campaign: CampaignFact
     findings = (building.LISTED, building.FLAKY)
     judgement = judge(building.record(tmp_path / "run.ndjson", (), findings=findings, campaign=campaign))
     assert (judgement.red, judgement.whole) == (red, whole)
+
+
+@pytest.mark.parametrize(("outcome", "exited"), [(Outcome.PASS, True), (Outcome.CRASH, False)])
+def test_an_exit_that_no_check_tells_of_turns_the_run_red(tmp_path: Path, outcome: Outcome, *, exited: bool) -> None:
+    results = (building.result("xep-0030/info-is-answered", outcome, Expectation.EXPECTED),)
+    record = building.record(tmp_path / "run.ndjson", results, exits=(Exit(1.0, "signal 11", restarted=True),))
+    assert judge(record).exited is exited
+    assert judge(record).red is exited
 
 
 def test_a_campaign_alone_shows_the_rows_that_were_fuzzed(tmp_path: Path) -> None:
