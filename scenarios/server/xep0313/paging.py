@@ -23,8 +23,8 @@ from scenarios.server.xep0313._archive import (
 )
 
 NUMBERS = 100  # pages of one archive, at most: more means that it never says it is at its end
-UNKNOWN_IDS = ["not-an-id", "1", "18446744073709551617", "00000000-0000-4000-8000-000000000000", "<&>"]
-UNKNOWN_NAMES = ["words", "one", "large-number", "uuid", "markup"]
+UNKNOWN_IDS = ["not-an-id", "1", "00000000-0000-4000-8000-000000000000"]
+UNKNOWN_NAMES = ["words", "number", "uuid"]
 
 
 def _forwards(archive: Archive, most: int) -> Iterator[Page]:
