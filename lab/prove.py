@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import pytest
@@ -219,8 +220,9 @@ def _by_fake(check: Check, out: Path, display: Display) -> CheckProof:
 
 def _outcome(check: Check, misbehaviour: str, out: Path) -> Outcome:
     """What a check comes to against a fake."""
-    folder = out / f"fake-{misbehaviour or 'fair'}"
-    folder.mkdir(exist_ok=True)
+    # A folder of its own: contexts of TLS are kept by the path of the authority, and each fake has a new one.
+    out.mkdir(parents=True, exist_ok=True)
+    folder = Path(mkdtemp(prefix=f"fake-{misbehaviour or 'fair'}-", dir=out))
     outcomes: list[Outcome] = []
 
     class Listener:
