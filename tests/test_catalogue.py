@@ -17,7 +17,8 @@ from schemas import sections, suites
 
 CORE = ["RFC 6120", "RFC 7590", "XEP-0030", "XEP-0114", "XEP-0115", "XEP-0163", "XEP-0368"]
 WEB = ["RFC 7395", "XEP-0124", "XEP-0156", "XEP-0206"]
-BEGUN = sorted([*CORE, *WEB, "RFC 6121"])
+MOBILE = ["XEP-0191", "XEP-0198", "XEP-0352", "XEP-0357"]
+BEGUN = sorted([*CORE, *WEB, *MOBILE, "RFC 6121"])
 NAME = re.compile(r"(rfc|xep)-\d{4}/[a-z0-9]+(-[a-z0-9]+)*(/[A-Za-z0-9._:-]+)*\Z")
 
 
