@@ -301,13 +301,11 @@ def test_many_changes_are_held(connect: Connect) -> None:
     _becomes(bob, INACTIVE)
     carol.send_together(f"<presence><status>{number}</status></presence>" for number in range(300))
     carol.sentinel()
-    statuses = [
-        int(e.findtext(f"{{{CLIENT}}}status") or -1)
-        for e in _activated(bob)
-        if localname(e) == "presence" and e.get("from") == carol.jid
-    ]
-    require(statuses and statuses == sorted(statuses), "presence, in order", str(statuses[:50]))
-    require_equal(statuses[-1], 299, "the last status")
+    hers = [e for e in _activated(bob) if localname(e) == "presence" and e.get("from") == carol.jid]
+    statuses = [e.findtext(f"{{{CLIENT}}}status") or "" for e in hers]
+    left = iter(map(str, range(300)))
+    require(all(status in left for status in statuses), "presence, in order", str(statuses[:50]))
+    require_equal(statuses[-1:], ["299"], "the last status")
 
 
 @STATES.must("5.1", says="Requests for subscriptions and changes of the roster are there behind <active/>.")

@@ -141,6 +141,7 @@ def test_handled_stanza_of_each_kind_is_not_sent_again(written: str, connect: Co
     alice.send(xml)
     (behind,) = tell(alice, stream.session.jid, 1)
     alice.sentinel(stream.session)
+    require_equal(stream.came([identifier, behind]), [identifier, behind], "stanzas, in order")
     claimed = stream.tally.handled_up_to(identifier)
     stream.cut()
     require_equal(_replayed(connect, stream, alice, [identifier, behind], claimed), [behind], "stanzas")
