@@ -120,26 +120,26 @@ def test_room_is_locked_while_the_form_is_out(alice: Session, bob: Session, conn
 
 
 @XEP.must("10.1.3", "10.1.1", says="Where the creator cancels the configuration, the room is destroyed.")
-def test_cancelled_room_is_destroyed(alice: Session, bob: Session, connect: Connect) -> None:
+def test_cancelled_room_is_destroyed(alice: Session, connect: Connect) -> None:
     creator = _new(alice, connect)
     require_result(ask_for_form(alice, creator.room))
     require_result(cancel(alice, creator.room))
     creator.sees(creator.jid, "unavailable", role="none")
-    came = entrance(bob, creator.room, "bob")
+    came = entrance(connect(label="later"), creator.room, "bob")
     (presence,) = [e for e in came if presence_of(f"{creator.room}/bob")(e)] or [came[-1]]
     require("201" in codes_of(presence), "status code 201: the room is a new one", presence)
 
 
 @XEP.must("10.1.3", says="Where the creator leaves before the room is configured, the room is destroyed.")
 @pytest.mark.parametrize("how", ["leaves", "unavailable-to-all"])
-def test_deserted_room_is_destroyed(alice: Session, bob: Session, connect: Connect, how: str) -> None:
+def test_deserted_room_is_destroyed(alice: Session, connect: Connect, how: str) -> None:
     creator = _new(alice, connect)
     if how == "leaves":
         creator.leaves()
     else:
         alice.send("<presence type='unavailable'/>")
     creator.sees(creator.jid, "unavailable", role="none")
-    came = entrance(bob, creator.room, "bob")
+    came = entrance(connect(label="later"), creator.room, "bob")
     (presence,) = [e for e in came if presence_of(f"{creator.room}/bob")(e)] or [came[-1]]
     require("201" in codes_of(presence), "status code 201: the room is a new one", presence)
 
