@@ -232,6 +232,10 @@ def room_archive(connect: Connect, **config: str) -> tuple[Archive, Room]:
     return Archive(owner, made.jid, "room"), made
 
 
+TOGETHER = 10
+"""Messages sent without waiting between them: each may take a server as long as an answer of its own."""
+
+
 def filled(connect: Connect, kind: Kind, count: int, *, account: Account | None = None) -> Archive:
     """An archive with so many messages of one sender: what an account sent, or what a room's owner said."""
     texts = [f"{number} {new_id()}" for number in range(count)]
@@ -253,8 +257,8 @@ def send(sender: Session, to: str, *texts: str, kind: str = "chat", content: str
         f"<message type='{kind}' id='{identifier}' to={quoteattr(to)}><body>{escape(text)}</body>{content}</message>"
         for identifier, text in zip(identifiers, texts, strict=True)
     ]
-    if stanzas:
-        sender.send_together(stanzas)
+    for first in range(0, len(stanzas), TOGETHER):
+        sender.send_together(stanzas[first : first + TOGETHER])
         sender.sentinel()
     return identifiers
 
