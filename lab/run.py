@@ -39,7 +39,7 @@ from lab.starting import (
 )
 from lab.subjects import Client, Subject
 from lab.subjects.known import KnownFinding
-from lab.verdict import Check, Expectation, Outcome
+from lab.verdict import Check, Expectation, unexplained
 from schemas.robustness import Trial
 
 SEED = 2021  # of the short campaign, unless another is asked for: the same stanzas in every run
@@ -197,7 +197,7 @@ def _exit_code(execution: Execution, *, exited: bool) -> int:
     if execution.stopped:
         return ExitCode.MACHINE
     unexpected = {Expectation.UNEXPECTED, Expectation.FIXED}
-    if not execution.results or (exited and not any(r.outcome is Outcome.CRASH for r in execution.results)):
+    if not execution.results or unexplained((r.outcome for r in execution.results), exited=exited):
         return ExitCode.UNEXPECTED
     return ExitCode.UNEXPECTED if any(r.expectation in unexpected for r in execution.results) else ExitCode.OK
 

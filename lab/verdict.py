@@ -57,6 +57,11 @@ class Outcome(StrEnum):
         return self in {Outcome.FAIL, Outcome.CRASH, Outcome.ERROR}
 
 
+def unexplained(outcomes: Iterable[Outcome], *, exited: bool) -> bool:
+    """Whether a subject exited while checks ran, and none of them says at what."""
+    return exited and Outcome.CRASH not in outcomes
+
+
 class Expectation(StrEnum):
     """What the subject's `known.toml` makes of an outcome."""
 

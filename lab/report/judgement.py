@@ -19,7 +19,7 @@ from lab.report import robustness, strictness, transports
 from lab.report.robustness import RowRobustness
 from lab.robustness import Found
 from lab.rows import RowOutcome, RowResult, judge_row
-from lab.verdict import Check, Expectation, Outcome, slug
+from lab.verdict import Check, Expectation, Outcome, slug, unexplained
 from schemas import suites
 from schemas.suites import Category, Combine, Level, Mark, Role, Row, Suite
 
@@ -111,7 +111,7 @@ class Judgement:
         """Whether the subject exited in a campaign, or between checks: where one of them says so, that is judged."""
         if self.record.campaign is not None and self.record.campaign.exits:
             return True
-        return bool(self.record.exits) and not any(r.outcome is Outcome.CRASH for r in self.results)
+        return unexplained((r.outcome for r in self.results), exited=bool(self.record.exits))
 
     @property
     def whole(self) -> bool:

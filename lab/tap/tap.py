@@ -315,7 +315,8 @@ class Tap:
             client.trace.note(client.label, f"the tap: {why}")
             if self._got and self._got[-1] == END:  # the client has to read why
                 client.transport.finish(LINGER)
-            client.transport.close()
+            else:
+                client.transport.close()
             if server is not None:
                 server.transport.close()
             with self._changed:

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 from lab.cell import Account
 from lab.plugin import Connect, require, require_result, unsupported
-from lab.wire.namespaces import BLOCKING, DISCO_INFO, NS
+from lab.wire.namespaces import BLOCKING, NS
 from lab.wire.session import Matches, Session, localname, new_id
 from lab.wire.stream import Element
-from scenarios.server._caps import features
 from scenarios.server._contacts import appear, befriend
+from scenarios.server._discovery import advertises
 
 ERROR = f"<error type='cancel'><service-unavailable xmlns='{NS['stanzas']}'/></error>"
 PAYLOAD = "<query xmlns='urn:stanzalab:0'/>"
 
 
-def advertised(session: Session, feature: str = BLOCKING) -> bool:
-    """Whether the server lists the feature (§3.1)."""
-    query = session.iq("get", f"<query xmlns='{DISCO_INFO}'/>", to=session.domain).find("disco:query", NS)
-    return query is not None and feature in features(query)
-
-
 def user(connect: Connect, *, account: Account | None = None, label: str = "alice") -> Session:
     """A session of a server that says that it can block, not available; else the check is `unsupported`."""
     session = connect(account=account, label=label)
-    if not advertised(session):
+    if not advertises(session, session.domain, BLOCKING):
         unsupported(BLOCKING)
     return session
 
@@ -41,6 +35,21 @@ def friends(connect: Connect) -> tuple[Session, Session]:
     for one in (alice, bob):
         one.inbox.clear()
     return alice, bob
+
+
+def blocked_friends(connect: Connect) -> tuple[Session, Session]:
+    """A user, and a contact whom the user has blocked; both are available."""
+    alice, bob = friends(connect)
+    block(alice, bob.bare_jid)
+    settle(alice, bob)
+    for session in (alice, bob):
+        session.inbox.clear()
+    return alice, bob
+
+
+def address_of(session: Session, to: str) -> str:
+    """The full JID, or the bare one."""
+    return session.jid if to == "full" else session.bare_jid
 
 
 # --- commands

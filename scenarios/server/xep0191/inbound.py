@@ -6,13 +6,14 @@ import pytest
 
 from lab.plugin import Connect, Specification, require, require_equal, require_error
 from lab.wire.namespaces import ROSTER
-from lab.wire.session import Session, localname, new_id
+from lab.wire.session import localname, new_id
 from scenarios.server._contacts import appear, disappear
 from scenarios.server.xep0191._blocking import (
     MESSAGES,
     SUBSCRIPTIONS,
+    address_of,
     block,
-    friends,
+    blocked_friends,
     is_from,
     not_answered,
     not_delivered,
@@ -28,20 +29,6 @@ to_each = pytest.mark.parametrize("to", ["bare", "full"])
 PRESENCES = ("available", "unavailable", *SUBSCRIPTIONS)
 
 
-def _address(session: Session, to: str) -> str:
-    return session.jid if to == "full" else session.bare_jid
-
-
-def _blocked(connect: Connect) -> tuple[Session, Session]:
-    """A user, and a contact whom the user has blocked; both are available."""
-    alice, bob = friends(connect)
-    block(alice, bob.bare_jid)
-    settle(alice, bob)
-    for session in (alice, bob):
-        session.inbox.clear()
-    return alice, bob
-
-
 # --- messages
 
 
@@ -49,20 +36,20 @@ def _blocked(connect: Connect) -> tuple[Session, Session]:
 @pytest.mark.parametrize("kind", MESSAGES)
 @BLOCKING.must_not("3.3", says="No message of somebody blocked is delivered.")
 def test_message_is_not_delivered(kind: str, to: str, connect: Connect) -> None:
-    alice, bob = _blocked(connect)
-    not_delivered(bob, alice, f"message-{kind}", _address(alice, to))
+    alice, bob = blocked_friends(connect)
+    not_delivered(bob, alice, f"message-{kind}", address_of(alice, to))
 
 
 @to_each
 @pytest.mark.parametrize("kind", ["normal", "chat"])
 @BLOCKING.should("3.3", says="A message of somebody blocked is answered by service-unavailable.")
 def test_message_is_answered(kind: str, to: str, connect: Connect) -> None:
-    alice, bob = _blocked(connect)
-    identifier = not_delivered(bob, alice, f"message-{kind}", _address(alice, to))
+    alice, bob = blocked_friends(connect)
+    identifier = not_delivered(bob, alice, f"message-{kind}", address_of(alice, to))
     answers = [e for e in bob.inbox if e.get("id") == identifier]
     require(answers, "an error", "no answer")
     require_error(answers[0], "service-unavailable")
-    require_equal(answers[0].get("from"), _address(alice, to), "'from'")
+    require_equal(answers[0].get("from"), address_of(alice, to), "'from'")
 
 
 @BLOCKING.must_not("3.3", says="A message of somebody blocked is not kept for a user who is offline.")
@@ -99,7 +86,7 @@ def test_block_holds_in_each_session(connect: Connect) -> None:
 
 @BLOCKING.must("3.3", says="Nobody but whom the user blocked is blocked.")
 def test_others_are_not_blocked(connect: Connect) -> None:
-    alice, bob = _blocked(connect)
+    alice, bob = blocked_friends(connect)
     carol = connect(label="carol")
     identifier = new_id()
     carol.send(written("message-chat", alice.jid, identifier))
@@ -115,8 +102,8 @@ def test_others_are_not_blocked(connect: Connect) -> None:
 @pytest.mark.parametrize("kind", ["get", "set"])
 @BLOCKING.must("3.3", says="A request of somebody blocked is answered by an error, and not delivered.")
 def test_request_is_refused(kind: str, to: str, connect: Connect) -> None:
-    alice, bob = _blocked(connect)
-    identifier = not_delivered(bob, alice, f"iq-{kind}", _address(alice, to))
+    alice, bob = blocked_friends(connect)
+    identifier = not_delivered(bob, alice, f"iq-{kind}", address_of(alice, to))
     require_error(bob.expect(identifier, "an error"))
 
 
@@ -124,15 +111,15 @@ def test_request_is_refused(kind: str, to: str, connect: Connect) -> None:
 @pytest.mark.parametrize("kind", ["get", "set"])
 @BLOCKING.should("3.3", says="The error for a request of somebody blocked is service-unavailable.")
 def test_request_is_service_unavailable(kind: str, to: str, connect: Connect) -> None:
-    alice, bob = _blocked(connect)
-    identifier = not_delivered(bob, alice, f"iq-{kind}", _address(alice, to))
+    alice, bob = blocked_friends(connect)
+    identifier = not_delivered(bob, alice, f"iq-{kind}", address_of(alice, to))
     require_error(bob.expect(identifier, "an error"), "service-unavailable")
 
 
 @pytest.mark.parametrize("kind", ["result", "error"])
 @BLOCKING.must("3.3", says="An iq of somebody blocked that asks for nothing is dropped: not delivered, not answered.")
 def test_answer_is_dropped(kind: str, connect: Connect) -> None:
-    alice, bob = _blocked(connect)
+    alice, bob = blocked_friends(connect)
     identifier = not_delivered(bob, alice, f"iq-{kind}", alice.jid)
     not_answered(bob, f"iq-{kind}", identifier, alice.jid)
 
@@ -144,14 +131,14 @@ def test_answer_is_dropped(kind: str, connect: Connect) -> None:
 @pytest.mark.parametrize("kind", PRESENCES)
 @BLOCKING.must_not("3.3", says="No presence of somebody blocked is delivered, nor a request for a subscription.")
 def test_presence_is_not_delivered(kind: str, to: str, connect: Connect) -> None:
-    alice, bob = _blocked(connect)
-    not_delivered(bob, alice, f"presence-{kind}", _address(alice, to))
+    alice, bob = blocked_friends(connect)
+    not_delivered(bob, alice, f"presence-{kind}", address_of(alice, to))
 
 
 @pytest.mark.parametrize("kind", [*PRESENCES, "probe"])
 @BLOCKING.must_not("3.3", says="Presence of somebody blocked is not answered, by an error or otherwise.")
 def test_presence_is_not_answered(kind: str, connect: Connect) -> None:
-    alice, bob = _blocked(connect)
+    alice, bob = blocked_friends(connect)
     identifier = new_id()
     bob.send(written(f"presence-{kind}", alice.bare_jid, identifier))
     settle(bob, alice)
@@ -164,7 +151,7 @@ def test_presence_is_not_answered(kind: str, connect: Connect) -> None:
 
 @BLOCKING.must_not("3.3", says="Neither the user nor somebody blocked is told when the latter comes online.")
 def test_somebody_blocked_comes_unseen(connect: Connect) -> None:
-    alice, bob = _blocked(connect)
+    alice, bob = blocked_friends(connect)
     disappear(bob)
     settle(bob, alice)
     for session in (alice, bob):
@@ -213,7 +200,7 @@ WAYS = {"named": "3.4", "all": "3.5"}
     ],
 )
 def test_stanzas_are_delivered_again(way: str, connect: Connect) -> None:
-    alice, bob = _blocked(connect)
+    alice, bob = blocked_friends(connect)
     unblock(alice, *([bob.bare_jid] if way == "named" else []))
     for kind in ("message-chat", "message-normal", "iq-get", "presence-available"):
         identifier = new_id()
@@ -223,7 +210,7 @@ def test_stanzas_are_delivered_again(way: str, connect: Connect) -> None:
 
 @BLOCKING.must_not("3.3", says="What was sent while it was blocked is not delivered later, when it is unblocked.")
 def test_unblocking_brings_nothing_back(connect: Connect) -> None:
-    alice, bob = _blocked(connect)
+    alice, bob = blocked_friends(connect)
     identifier = new_id()
     bob.send(written("message-chat", alice.bare_jid, identifier))
     settle(bob, alice)

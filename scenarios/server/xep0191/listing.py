@@ -9,8 +9,8 @@ from lab.wire.namespaces import BLOCKING as NAMESPACE
 from lab.wire.namespaces import NS
 from lab.wire.session import Session, new_id, show
 from scenarios.server._contacts import appear
+from scenarios.server._discovery import advertises
 from scenarios.server.xep0191._blocking import (
-    advertised,
     ask_to_block,
     block,
     block_list,
@@ -30,7 +30,8 @@ def test_support_is_advertised(connect: Connect) -> None:
     session = connect(label="alice")
     if session.iq("get", f"<blocklist xmlns='{NAMESPACE}'/>").get("type") != "result":
         unsupported("block lists")
-    require(advertised(session), f"the feature {NAMESPACE}", "it is not listed, though block lists are kept")
+    listed = advertises(session, session.domain, NAMESPACE)
+    require(listed, f"the feature {NAMESPACE}", "it is not listed, though block lists are kept")
 
 
 # --- the list

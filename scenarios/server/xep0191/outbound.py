@@ -11,8 +11,8 @@ from lab.wire.stream import Element
 from scenarios.server.xep0191._blocking import (
     MESSAGES,
     SUBSCRIPTIONS,
-    block,
-    friends,
+    address_of,
+    blocked_friends,
     is_from,
     not_answered,
     settle,
@@ -35,24 +35,10 @@ UNANSWERABLE = ("message-error", "iq-result", "iq-error")
 to_each = pytest.mark.parametrize("to", ["bare", "full"])
 
 
-def _blocking(connect: Connect) -> tuple[Session, Session]:
-    """A user, and a contact whom the user has blocked; both are available."""
-    alice, bob = friends(connect)
-    block(alice, bob.bare_jid)
-    settle(alice, bob)
-    for session in (alice, bob):
-        session.inbox.clear()
-    return alice, bob
-
-
-def _address(session: Session, to: str) -> str:
-    return session.jid if to == "full" else session.bare_jid
-
-
 def _refused(connect: Connect, kind: str, to: str) -> tuple[Session, Session, Element]:
     """Send a stanza to somebody blocked; user, contact, and the error."""
-    alice, bob = _blocking(connect)
-    identifier, address = new_id(), _address(bob, to)
+    alice, bob = blocked_friends(connect)
+    identifier, address = new_id(), address_of(bob, to)
     alice.send(written(kind, address, identifier))
 
     def answers(element: Element) -> bool:
@@ -68,7 +54,7 @@ def _refused(connect: Connect, kind: str, to: str) -> tuple[Session, Session, El
 def test_stanza_is_refused(kind: str, to: str, connect: Connect) -> None:
     _, bob, answer = _refused(connect, kind, to)
     require_error(answer, "not-acceptable")
-    require_equal(answer.get("from"), _address(bob, to), "'from'")
+    require_equal(answer.get("from"), address_of(bob, to), "'from'")
 
 
 @pytest.mark.parametrize("kind", ["message-chat", "presence-available", "iq-get"])
@@ -82,12 +68,12 @@ def test_refusal_says_that_it_is_blocked(kind: str, connect: Connect) -> None:
 @pytest.mark.parametrize("kind", [*KINDS, *UNANSWERABLE])
 @BLOCKING.must_not("3.3", says="A stanza to somebody blocked is not routed.")
 def test_stanza_is_not_routed(kind: str, to: str, connect: Connect) -> None:
-    alice, bob = _blocking(connect)
+    alice, bob = blocked_friends(connect)
     identifier, (name, _, type_) = new_id(), kind.partition("-")
-    alice.send(written(kind, _address(bob, to), identifier))
+    alice.send(written(kind, address_of(bob, to), identifier))
     settle(alice, bob)
     bob.expect_nothing(
-        written(kind, _address(bob, to), identifier, alice.jid),
+        written(kind, address_of(bob, to), identifier, alice.jid),
         lambda e: e.get("id") == identifier or (is_from(name, alice)(e) and e.get("type", "available") == type_),
         f"{name} of type {type_} of the user who blocks",
     )
@@ -96,7 +82,7 @@ def test_stanza_is_not_routed(kind: str, to: str, connect: Connect) -> None:
 @pytest.mark.parametrize("kind", UNANSWERABLE)
 @BLOCKING.must_not("3.3", says="What may not be answered by an error is dropped without one.")
 def test_what_cannot_be_answered_is_dropped(kind: str, connect: Connect) -> None:
-    alice, bob = _blocking(connect)
+    alice, bob = blocked_friends(connect)
     identifier = new_id()
     alice.send(written(kind, bob.jid, identifier))
     settle(alice, bob)
@@ -105,7 +91,7 @@ def test_what_cannot_be_answered_is_dropped(kind: str, connect: Connect) -> None
 
 @BLOCKING.must_not("3.3", says="Presence that the user broadcasts is not routed to somebody blocked.")
 def test_broadcast_presence_is_not_routed(connect: Connect) -> None:
-    alice, bob = _blocking(connect)
+    alice, bob = blocked_friends(connect)
     alice.send("<presence><show>away</show></presence>")
     alice.send("<presence type='unavailable'/>")
     settle(alice, bob)
@@ -118,7 +104,7 @@ def test_broadcast_presence_is_not_routed(connect: Connect) -> None:
 
 @BLOCKING.must_not("3.3", says="When the user leaves, or comes again, somebody blocked is not told.")
 def test_login_is_not_told(connect: Connect) -> None:
-    alice, bob = _blocking(connect)
+    alice, bob = blocked_friends(connect)
     alice.send("<presence type='unavailable'/>")
     alice.send("<presence/>")
     settle(alice, bob)
@@ -131,7 +117,7 @@ def test_login_is_not_told(connect: Connect) -> None:
 
 @BLOCKING.must("3.3", says="Other stanzas of the user's are routed, to others and to the own server.")
 def test_other_stanzas_are_routed(connect: Connect) -> None:
-    alice, bob = _blocking(connect)
+    alice, bob = blocked_friends(connect)
     carol = connect(label="carol")
     identifier = new_id()
     alice.send(written("message-chat", carol.jid, identifier))
@@ -142,7 +128,7 @@ def test_other_stanzas_are_routed(connect: Connect) -> None:
 
 @BLOCKING.must("3.4", says="Once unblocked, stanzas of the user's reach whom was blocked.")
 def test_stanzas_are_routed_again(connect: Connect) -> None:
-    alice, bob = _blocking(connect)
+    alice, bob = blocked_friends(connect)
     unblock(alice, bob.bare_jid)
     for kind in ("message-chat", "iq-get"):
         identifier = new_id()

@@ -7,7 +7,8 @@ from lab.wire.namespaces import NS, PRIVACY
 from lab.wire.session import Session, new_id
 from lab.wire.stream import Element
 from scenarios.server._contacts import appear
-from scenarios.server.xep0191._blocking import advertised, block, block_list, unblock, user, written
+from scenarios.server._discovery import advertises
+from scenarios.server.xep0191._blocking import block, block_list, unblock, user, written
 
 BLOCKING = Specification("XEP-0191")
 
@@ -16,7 +17,7 @@ ROMEO, IAGO = "romeo@montague.example", "iago@venice.example"
 
 def _user(connect: Connect) -> Session:
     alice = user(connect)
-    if not advertised(alice, PRIVACY):
+    if not advertises(alice, alice.domain, PRIVACY):
         unsupported(PRIVACY)
     return alice
 
@@ -90,7 +91,7 @@ def test_blocked_jids_come_first(connect: Connect) -> None:
 def test_own_resources_are_not_blocked(connect: Connect) -> None:
     account = connect.account()
     alice = user(connect, account=account)
-    if not advertised(alice, PRIVACY):
+    if not advertises(alice, alice.domain, PRIVACY):
         unsupported(PRIVACY)
     other = connect(account=account, label="other")
     for session in (alice, other):

@@ -17,7 +17,8 @@ from lab.plugin import Connect, Stage, require, unsupported
 from lab.wire.namespaces import CLIENT, NS, STREAM_MANAGEMENT
 from lab.wire.session import Matches, Observer, Session, localname, new_id
 from lab.wire.stream import Element, Event, Received
-from scenarios.server._contacts import appear
+from scenarios.server._contacts import appear, befriend
+from scenarios.server.rfc6121._playing import is_presence
 
 SM = f"{{{STREAM_MANAGEMENT}}}"
 REQUEST = f"<r xmlns='{STREAM_MANAGEMENT}'/>"
@@ -242,3 +243,16 @@ def is_unavailable(jid: str) -> Matches:
         )
 
     return matches
+
+
+def watched(connect: Connect) -> tuple[Account, Session, Session]:
+    """An account, bob's available session of it, and carol, who sees that end; nothing is left in her inbox."""
+    account = connect.account()
+    bob, carol = connect(account=account, label="bob"), connect(label="carol")
+    befriend(bob, carol)
+    appear(carol)
+    appear(bob)
+    carol.expect(is_presence(None, bob.jid), "the presence")
+    bob.sentinel(carol)  # behind what a probe brings, too
+    carol.inbox.clear()
+    return account, bob, carol

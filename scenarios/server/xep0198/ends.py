@@ -16,9 +16,8 @@ from lab.wire.namespaces import ARCHIVE, NS
 from lab.wire.session import Session, localname, new_id
 from lab.wire.stream import Element
 from lab.wire.transport import NoAnswer
-from scenarios.server._contacts import appear, befriend
+from scenarios.server._contacts import appear
 from scenarios.server.rfc6120._stanzas import UNKNOWN
-from scenarios.server.rfc6121._playing import is_presence
 from scenarios.server.xep0198._managed import (
     SM,
     Managed,
@@ -27,6 +26,7 @@ from scenarios.server.xep0198._managed import (
     make_resumable,
     manage,
     tell,
+    watched,
 )
 
 MANAGED = Specification("XEP-0198")
@@ -41,14 +41,7 @@ resumption = pytest.mark.parametrize("kept", [False, True], ids=["without-resump
 
 def _watched(connect: Connect, *, kept: bool) -> tuple[Managed, Session]:
     """An available stream of bob's, and carol, who sees it end. With `kept` it can be resumed for a short time."""
-    account = connect.account()
-    bob, carol = connect(account=account, label="bob"), connect(label="carol")
-    befriend(bob, carol)
-    appear(carol)
-    appear(bob)
-    carol.expect(is_presence(None, bob.jid), "the presence")
-    bob.sentinel(carol)  # behind what a probe brings, too
-    carol.inbox.clear()
+    account, bob, carol = watched(connect)
     if not kept:
         return manage(bob, account), carol
     stream = make_resumable(bob, account, longest=SHORT)

@@ -10,8 +10,6 @@ from lab.wire.namespaces import PING, STREAM_MANAGEMENT
 from lab.wire.session import Session, StreamEnded, StreamFailed, localname
 from lab.wire.stream import Element
 from lab.wire.transport import ConnectionLost
-from scenarios.server._contacts import appear, befriend
-from scenarios.server.rfc6121._playing import is_presence
 from scenarios.server.xep0198._counting import require_acknowledged
 from scenarios.server.xep0198._managed import (
     SM,
@@ -26,6 +24,7 @@ from scenarios.server.xep0198._managed import (
     resume,
     resumption,
     tell,
+    watched,
 )
 
 MANAGED = Specification("XEP-0198")
@@ -142,14 +141,7 @@ def test_closed_stream_is_not_resumed(connect: Connect) -> None:
 
 @MANAGED.must("7", says="When a client closes its stream, unavailable presence is sent on its behalf, at once.")
 def test_closed_stream_is_unavailable(connect: Connect) -> None:
-    account = connect.account()
-    bob, carol = connect(account=account, label="bob"), connect(label="carol")
-    befriend(bob, carol)
-    appear(carol)
-    appear(bob)
-    carol.expect(is_presence(None, bob.jid), "the presence")
-    bob.sentinel(carol)  # behind what a probe brings, too
-    carol.inbox.clear()
+    account, bob, carol = watched(connect)
     stream = make_resumable(bob, account)
     bob.sentinel()
     stream.session.close(farewell=bob.patience)

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 
 from lab.cell import Account
 from lab.plugin import Connect, require_result, unsupported
-from lab.wire.namespaces import DATA_FORM, DISCO_INFO, NS, PUBSUB, PUSH
+from lab.wire.namespaces import DATA_FORM, NS, PUBSUB, PUSH
 from lab.wire.session import Session, localname, new_id
 from lab.wire.stream import Element
 from lab.wire.transport import NoAnswer
-from scenarios.server._caps import features
 from scenarios.server._contacts import log_out
+from scenarios.server._discovery import advertises
 
 PUBLISH_OPTIONS = f"{PUBSUB}#publish-options"
 ROUND = 0.5
@@ -54,15 +54,10 @@ def publishes_to(node: str) -> Callable[[Element], bool]:
 # --- enabling
 
 
-def account_features(session: Session) -> list[str]:
-    query = session.iq("get", f"<query xmlns='{DISCO_INFO}'/>", to=session.bare_jid).find("disco:query", NS)
-    return [] if query is None else features(query)
-
-
 def user(connect: Connect, account: Account | None = None, label: str = "bob") -> Session:
     """A session of an account that says that it can push (§4.1), available; else the check is `unsupported`."""
     session = connect(account=account, label=label)
-    if PUSH not in account_features(session):
+    if not advertises(session, session.bare_jid, PUSH):
         unsupported(PUSH)
     session.send("<presence/>")
     session.sentinel()

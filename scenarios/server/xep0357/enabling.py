@@ -8,9 +8,9 @@ from lab.plugin import Connect, Specification, require, require_error, require_r
 from lab.wire.namespaces import PUSH
 from lab.wire.session import Session, new_id
 from scenarios.server._contacts import log_out
+from scenarios.server._discovery import advertises
 from scenarios.server.xep0357._service import (
     Service,
-    account_features,
     ask,
     away,
     disable,
@@ -32,7 +32,8 @@ def test_support_is_advertised(service: Service, connect: Connect) -> None:
     session = connect(label="bob")
     if ask(session, "enable", service.jid, new_id()).get("type") != "result":
         unsupported("push notifications")
-    require(PUSH in account_features(session), f"the feature {PUSH}", "it is not listed, though pushes are enabled")
+    listed = advertises(session, session.bare_jid, PUSH)
+    require(listed, f"the feature {PUSH}", "it is not listed, though pushes are enabled")
 
 
 @pytest.mark.parametrize("to", ["nobody", "account"])

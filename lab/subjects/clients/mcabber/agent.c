@@ -1,7 +1,8 @@
 /* A module of mcabber: tells the agent, as lines of JSON, what mcabber has just shown, and what stands in its roster.
  *
  * It only listens (to the hooks that run once something is on the screen), reads (with the functions that mcabber
- * itself draws its roster with), and hands on commands as a user types them. It sends nothing. Lines go to the descriptor that AGENT_EVENTS names.
+ * itself draws its roster with), and hands on commands as a user types them. It sends nothing. Lines go to the
+ * descriptor that AGENT_EVENTS names.
  * What is declared here is a part of the API that doc/HOWTO_modules.txt of mcabber describes.
  */
 #include <stdarg.h>
