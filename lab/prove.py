@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import pytest
@@ -220,9 +219,8 @@ def _by_fake(check: Check, out: Path, display: Display) -> CheckProof:
 
 def _outcome(check: Check, misbehaviour: str, out: Path) -> Outcome:
     """What a check comes to against a fake."""
-    # A folder of its own: contexts of TLS are kept by the path of the authority, and each fake has a new one.
-    out.mkdir(parents=True, exist_ok=True)
-    folder = Path(mkdtemp(prefix=f"fake-{misbehaviour or 'fair'}-", dir=out))
+    folder = out / f"fake-{misbehaviour or 'fair'}"
+    folder.mkdir(parents=True, exist_ok=True)
     outcomes: list[Outcome] = []
 
     class Listener:

@@ -64,9 +64,13 @@ def client_context(
     return context
 
 
-@cache
 def usual_context(ca: Path | None, *alpn: str) -> ssl.SSLContext:
-    """What most sessions use: made once, as reading the CA costs as much as half a handshake."""
+    """What most sessions use: made once for what stands in `ca`, as parsing it costs as much as half a handshake."""
+    return _usual_context(ca, ca.read_bytes() if ca is not None else b"", *alpn)
+
+
+@cache
+def _usual_context(ca: Path | None, _content: bytes, *alpn: str) -> ssl.SSLContext:
     return client_context(ca, alpn=alpn)
 
 
