@@ -123,13 +123,27 @@ class ClientPlace:
 
 
 @dataclass(frozen=True)
+class Federation:
+    """How the lab is a remote server to the subject: every host of `zone` is resolved as its name says.
+
+    See `lab.engines.names`. `host` is the address of this machine that the subject reaches; `authority` the folder of
+    the certificate authority that it trusts, with its key.
+    """
+
+    zone: str
+    host: str
+    authority: Path
+
+
+@dataclass(frozen=True)
 class Cell:
     """One running server and how to reach it.
 
     `round_trip` is the time in seconds that an answered stanza took when the run began; `patience` the longest
     wait in seconds for anything that must come. `ca` is a PEM file with the certificates to trust; `provides`
     says which module or setting provides which XEP (the suites ask that it be named), `advertised` what the server
-    claims of each provider on the wire, empty where it could and does not. `clients` are who else is in the cell, and
+    claims of each provider on the wire, empty where it could and does not. `federation` is None where no name of a
+    remote server resolves. `clients` are who else is in the cell, and
     `tap` what the tap shows them: a PEM file with key and chain for each of `lab.tap.CERTIFICATES`.
     """
 
@@ -147,6 +161,7 @@ class Cell:
     advertised: dict[str, list[str]] = field(default_factory=dict)
     round_trip: float = 0.001
     patience: float = 5.0
+    federation: Federation | None = None
     clients: tuple[ClientPlace, ...] = ()
     tap: dict[str, Path] = field(default_factory=dict)
 
@@ -167,6 +182,8 @@ def write(cell: Cell, path: Path) -> None:
     """Write `cell` as JSON; paths are kept relative to the file's folder where they lie below it."""
     data = {"format": FORMAT, **asdict(cell)}
     data["ca"] = _relative(cell.ca, path.parent) if cell.ca else None
+    if cell.federation:
+        data["federation"]["authority"] = _relative(cell.federation.authority, path.parent)
     for files in ("client_certificates", "tap"):
         data[files] = {k: _relative(v, path.parent) for k, v in getattr(cell, files).items()}
     temporary = path.with_suffix(".tmp")
@@ -223,6 +240,7 @@ def _cell(data: dict[str, Any], base: Path) -> Cell:
         advertised=dict(data.get("advertised") or {}),
         round_trip=float(data.get("round_trip", 0.001)),
         patience=float(data.get("patience", 5.0)),
+        federation=_federation(data["federation"], base) if data.get("federation") else None,
         clients=tuple(_client(one) for one in data.get("clients") or ()),
         tap={k: base / v for k, v in (data.get("tap") or {}).items()},
     )
@@ -230,6 +248,10 @@ def _cell(data: dict[str, Any], base: Path) -> Cell:
 
 def _client(data: dict[str, Any]) -> ClientPlace:
     return ClientPlace(**data | {"subject": Subject(**data["subject"]), "argv": tuple(data["argv"])})
+
+
+def _federation(data: dict[str, Any], base: Path) -> Federation:
+    return Federation(data["zone"], data["host"], base / data["authority"])
 
 
 def _relative(path: Path, base: Path) -> str:

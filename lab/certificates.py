@@ -18,6 +18,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 # RFC 6120 §13.7.1.4: the otherName that holds a JID in a subjectAltName.
 ID_ON_XMPP_ADDR = x509.ObjectIdentifier("1.3.6.1.5.5.7.8.5")
+_KEY = "ca-key.pem"
 _VALID_FOR = datetime.timedelta(days=30)
 
 
@@ -47,13 +48,20 @@ class ServerCertificate:
 class CertificateAuthority:
     """Signs what one run needs. `ca` is the file to trust."""
 
-    def __init__(self, folder: Path) -> None:
-        """Make a new authority; `folder` is made where missing and gets `ca.pem`."""
+    def __init__(self, folder: Path, *, made: trustme.CA | None = None) -> None:
+        """Make a new authority (or take one that is `made`); `folder` is made where missing and gets `ca.pem`."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.ca = folder / "ca.pem"
-        self._ca = trustme.CA(organization_name="Stanzalab")
+        self._ca = made or trustme.CA(organization_name="Stanzalab")
         self._ca.cert_pem.write_to_path(self.ca)
+        self._ca.private_key_pem.write_to_path(folder / _KEY)
+
+    @classmethod
+    def of(cls, existing: Path, folder: Path) -> CertificateAuthority:
+        """The authority that was made in the folder `existing`; what it signs from now on goes to `folder`."""
+        certificate, key = ((existing / name).read_bytes() for name in ("ca.pem", _KEY))
+        return cls(folder, made=trustme.CA.from_pem(certificate, key))
 
     def server_certificate(self, *names: str, folder: Path | None = None, expired: bool = False) -> ServerCertificate:
         """A certificate whose subjectAltName has a dNSName for each of `names` (RFC 6120 §13.7.1.2).

@@ -14,11 +14,14 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from lab.cell import Cell, Process
 from lab.errors import MachineError, UsageError
 from lab.subjects import Subject
+
+if TYPE_CHECKING:
+    from lab.engines.network import CellNetwork  # it needs the docker SDK, which is slow to load
 
 EXITS_FILE = "exits.ndjson"
 RESTARTS = 3
@@ -34,11 +37,15 @@ class Progress(Protocol):
 
 @dataclass(frozen=True)
 class Running:
-    """A cell that answers. `log_file` has the subject's own output, None where nobody can see it."""
+    """A cell that answers. `log_file` has the subject's own output, None where nobody can see it.
+
+    `network` is where containers stand, None where there are none.
+    """
 
     cell: Cell
     cell_file: Path
     log_file: Path | None
+    network: CellNetwork | None = None
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,8 @@ class Engine(Protocol):
 
     `unavailable` says why the engine cannot work on this machine, in one line, or None when it can. `start`
     yields when the subject is ready, with `run_dir/cell.json` written; the subject is gone when the block is
-    left. A subject that exits is started again, `restarts` times at most.
+    left. A subject that exits is started again, `restarts` times at most. With `beside`, it joins the network of a
+    cell that runs already, and shares its authority: raises UsageError where the engine, or that cell, has none.
     Raises MachineError with the last 30 lines of its log when it does not start. `prepare` makes what takes long and
     is kept (an image, an environment), and starts nothing; raises MachineError where it cannot be made.
     """
@@ -67,7 +75,14 @@ class Engine(Protocol):
     def prepare(self, subject: Subject, progress: Progress) -> None: ...
 
     def start(
-        self, subject: Subject, *, domain: str, run_dir: Path, progress: Progress, restarts: int = RESTARTS
+        self,
+        subject: Subject,
+        *,
+        domain: str,
+        run_dir: Path,
+        progress: Progress,
+        restarts: int = RESTARTS,
+        beside: Running | None = None,
     ) -> AbstractContextManager[Running]: ...
 
 

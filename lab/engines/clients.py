@@ -20,7 +20,7 @@ import lab.cell
 from lab.agents.contract import ENVIRONMENT
 from lab.cell import Cell, ClientPlace
 from lab.certificates import CertificateAuthority
-from lab.engines import Progress, Running, owners, venvs
+from lab.engines import Progress, Running, network, owners, venvs
 from lab.engines.archive import archive
 from lab.engines.docker import engine_errors
 from lab.engines.images import Recipe, subject_image
@@ -151,14 +151,7 @@ def _recipe(client: Client) -> Recipe:
 def _start(engine: docker.DockerClient, client: Client, cell: Cell, image: str, run: str) -> tuple[Container, str]:
     """The client's container, which waits, and the address of this machine in its network."""
     name = f"stanzalab-client-{client.name}-{run}"
-    network = engine.networks.create(
-        name,
-        driver="bridge",
-        options={"com.docker.network.bridge.enable_ip_masquerade": "false"},
-        labels=owners.labels(run),
-    )
-    network.reload()
-    gateway = str(network.attrs["IPAM"]["Config"][0]["Gateway"])
+    gateway = network.create(engine, name, run).gateway
     facts = client.container
     container = engine.containers.run(
         image,

@@ -21,10 +21,12 @@ from docker.types import CancellableStream, LogConfig
 from requests.exceptions import RequestException
 
 from lab.cell import Endpoint, Process, Transport
-from lab.engines import RESTARTS, Progress, Running, cells, owners
+from lab.engines import RESTARTS, Progress, Running, cells, network, owners
 from lab.engines.archive import archive
 from lab.engines.given import given_image
 from lab.engines.images import Recipe, subject_image
+from lab.engines.names import Host
+from lab.engines.network import CellNetwork
 from lab.engines.ports import LOOPBACK, free_ports
 from lab.engines.provision import connect, engine_state, knock
 from lab.engines.readiness import did_not_start, wait_until_ready
@@ -57,7 +59,14 @@ class DockerEngine:
 
     @contextmanager
     def start(
-        self, subject: Subject, *, domain: str, run_dir: Path, progress: Progress, restarts: int = RESTARTS
+        self,
+        subject: Subject,
+        *,
+        domain: str,
+        run_dir: Path,
+        progress: Progress,
+        restarts: int = RESTARTS,
+        beside: Running | None = None,
     ) -> Iterator[Running]:
         """Run `subject` until the block is left; see `lab.engines.Engine`."""
         facts = subject.container
@@ -70,16 +79,23 @@ class DockerEngine:
             stack.callback(client.close)
             owners.sweep(client, progress)
             image = _image(client, subject, progress)
-            certificates = cells.certify(subject, domain, run_dir)
-            files = _files(subject, facts, domain, certificates.server.folder)
+            certificates = cells.certify(subject, domain, run_dir, beside)
             log = ServerLog(run_dir)
             stack.callback(log.close)
-            server = _Server(client, subject, facts, image, domain, log)
+            run = uuid.uuid4().hex[:12]
+            stack.callback(_remove, client, run)
+            name = f"stanzalab-{subject.name}-{run}"
+            with uninterrupted():
+                net = _network_beside(beside) or network.create(client, name, run)
+            if beside is None:
+                net = stack.enter_context(network.named(net, progress))
+            server = _Server(client, subject, facts, image, domain, log, run, net)
+            files = _files(subject, facts, domain, certificates.server.folder, named=net.names is not None)
             watch = Watch(run_dir, log, wait=server.wait, restart=server.spawn, restarts=restarts)
             # Left in the reverse order: the container goes, then the threads find that there is nothing to read.
             stack.callback(server.drain)
             stack.callback(watch.join)
-            stack.callback(server.remove)
+            stack.callback(_remove, client, run)
             stack.callback(watch.end)
             progress.step(f"starting {subject.title} {subject.version}")
             with uninterrupted():
@@ -98,6 +114,8 @@ class DockerEngine:
                 image=subject.image or _recipe(subject).tag,
                 digest=image,
                 account_command=server.account_command(),
+                network=net,
+                authority=certificates.authority,
             )
             watch.start()
             yield running
@@ -153,10 +171,12 @@ class _Server:
         image: str,
         domain: str,
         log: ServerLog,
+        run: str,
+        net: CellNetwork,
     ) -> None:
         self._client, self._subject, self._facts = client, subject, facts
         self._image, self._domain, self._log = image, domain, log
-        self._run = uuid.uuid4().hex[:12]
+        self._run, self._network = run, net
         self._container: Container | None = None
         self._reader: threading.Thread | None = None
 
@@ -170,22 +190,14 @@ class _Server:
         return self.container.id or ""
 
     def first_spawn(self, files: bytes) -> dict[Transport, Endpoint]:
-        """Make network and container with `files` (a tar archive) in it, and start it; where its ports are."""
-        name = f"stanzalab-{self._subject.name}-{self._run}"
-        self._client.networks.create(
-            name,
-            driver="bridge",
-            # Without masquerading nothing in the cell has a way out, while published ports still work.
-            options={"com.docker.network.bridge.enable_ip_masquerade": "false"},
-            labels=owners.labels(self._run),
-        )
+        """Make the container with `files` (a tar archive) in it, and start it; where its ports are."""
         for left in reversed(range(_PORT_TRIES)):
             transports = self._subject.ports
             endpoints = {
                 transport: Endpoint(LOOPBACK, port)
                 for transport, port in zip(transports, free_ports(len(transports)), strict=True)
             }
-            self._container = self._create(name, endpoints)
+            self._container = self._create(endpoints)
             self._container.put_archive("/", files)
             try:
                 self._start()
@@ -197,19 +209,19 @@ class _Server:
             break
         return endpoints
 
-    def _create(self, name: str, endpoints: dict[Transport, Endpoint]) -> Container:
+    def _create(self, endpoints: dict[Transport, Endpoint]) -> Container:
         facts = self._facts
         values = {"domain": self._domain, "version": self._subject.version, "certificates": facts.certificates}
         return self._client.containers.create(
             self._image,
             [fill(word, **values) for word in facts.command] or None,
-            name=name,
+            name=f"stanzalab-{self._subject.name}-{self._run}",
             hostname=self._subject.name,
             labels=owners.labels(self._run),
             user=facts.user or None,
-            network=name,
+            network=self._network.name,
             # Names from outside are nobody's to resolve, and whoever asks all the same does not wait for long.
-            dns=[LOOPBACK],
+            dns=[self._network.resolver],
             dns_opt=["timeout:1", "attempts:1"],
             # Ports of our own choice: those that the engine chooses change at a restart.
             ports={
@@ -238,6 +250,19 @@ class _Server:
         self._reader = threading.Thread(target=self._copy, args=(output,), name="server.log", daemon=True)
         self._reader.start()
         self.container.start()
+        self._register()
+
+    def _register(self) -> None:
+        """Tell the cell's name server where the subject's domains are now."""
+        if self._network.names is None:
+            return
+        self.container.reload()
+        address = self.container.attrs["NetworkSettings"]["Networks"][self._network.name]["IPAddress"]
+        ports = self._subject.ports
+        host = Host(address, ports.get("s2s"), ports.get("s2s-direct-tls"))
+        served = (self._domain, *self._subject.services_of(self._domain).values())
+        component = self._subject.component_of(self._domain)
+        self._network.names.register(dict.fromkeys((*served, *((component.domain,) if component else ())), host))
 
     def wait(self) -> str:
         """Block until it exits; says how."""
@@ -252,12 +277,6 @@ class _Server:
         """How it exited, or None while it runs."""
         self.container.reload()
         return _exit_of(self.container)
-
-    def remove(self) -> None:
-        """Remove all that was made for this run, also where making it was interrupted half way."""
-        knock()
-        with uninterrupted():
-            owners.remove(self._client, self._run)
 
     def drain(self, timeout: float = 10.0) -> None:
         """Wait until the subject's last words are in the log."""
@@ -312,7 +331,23 @@ class _Server:
         output._response.close()  # type: ignore[attr-defined]  # not in its stubs
 
 
-def _files(subject: Subject, facts: ContainerFacts, domain: str, certificates: Path) -> bytes:
+def _network_beside(beside: Running | None) -> CellNetwork | None:
+    """The network of a cell that runs already, where the subject is to join it."""
+    if beside is None:
+        return None
+    if beside.network is None:
+        raise UsageError(f"{beside.cell.subject.name} runs in no network that another server could join")
+    return beside.network
+
+
+def _remove(client: docker.DockerClient, run: str) -> None:
+    """Remove all that was made for this run, also where making it was interrupted half way."""
+    knock()
+    with uninterrupted():
+        owners.remove(client, run)
+
+
+def _files(subject: Subject, facts: ContainerFacts, domain: str, certificates: Path, *, named: bool) -> bytes:
     """The subject's certificates and configuration as a tar archive, readable for whatever user it runs as."""
     files = {f"{facts.certificates}/{path.name}": path.read_bytes() for path in sorted(certificates.iterdir())}
     for template, place in subject.files.items():
@@ -322,6 +357,7 @@ def _files(subject: Subject, facts: ContainerFacts, domain: str, certificates: P
             ports=subject.ports,
             certificates=facts.certificates,
             work="/tmp",  # noqa: S108 - the container's own
+            named=named,
         )
         files[place] = text.encode()
     return archive(files, facts.certificates)

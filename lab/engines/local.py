@@ -41,9 +41,18 @@ class LocalEngine:
 
     @contextmanager
     def start(
-        self, subject: Subject, *, domain: str, run_dir: Path, progress: Progress, restarts: int = RESTARTS
+        self,
+        subject: Subject,
+        *,
+        domain: str,
+        run_dir: Path,
+        progress: Progress,
+        restarts: int = RESTARTS,
+        beside: Running | None = None,
     ) -> Iterator[Running]:
         """Run `subject` until the block is left; see `lab.engines.Engine`."""
+        if beside is not None:
+            raise UsageError(f"{subject.name} runs in a local process, which joins no other server's network")
         local = subject.local
         if local is None:
             raise UsageError(f"{subject.name} has no [local] in its subject.toml")

@@ -153,6 +153,7 @@ class Subject:
             "services": self.services_of(domain),
             "component": self.component_of(domain),
             "admin": self.admin,
+            "named": False,
             **values,
         }
         try:
