@@ -18,6 +18,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 # RFC 6120 §13.7.1.4: the otherName that holds a JID in a subjectAltName.
 ID_ON_XMPP_ADDR = x509.ObjectIdentifier("1.3.6.1.5.5.7.8.5")
+FLAWS = ("expired", "wrong-name", "untrusted")
+"""Ways for a certificate to be wrong: it was valid once, it is another domain's, a stranger signed it."""
+
 _KEY = "ca-key.pem"
 _VALID_FOR = datetime.timedelta(days=30)
 
@@ -84,6 +87,13 @@ class CertificateAuthority:
         leaf.private_key_and_cert_chain_pem.write_to_path(made.all)
         self._ca.cert_pem.write_to_path(made.ca)
         return made
+
+    def flawed(self, domain: str, flaw: str, *, folder: Path) -> ServerCertificate:
+        """A certificate for `domain` that nobody is to believe: `flaw` is one of `FLAWS`."""
+        if flaw == "untrusted":
+            return CertificateAuthority(folder / "stranger").server_certificate(domain, folder=folder)
+        name = f"other.{domain}" if flaw == "wrong-name" else domain
+        return self.server_certificate(name, folder=folder, expired=flaw == "expired")
 
     def client_certificate(self, jid: str, *, name: str) -> Path:
         """A PEM file `name.pem` with key and certificate of a client that is `jid` (RFC 6120 §13.7.1.3).

@@ -19,7 +19,7 @@ from docker.models.containers import Container
 import lab.cell
 from lab.agents.contract import ENVIRONMENT
 from lab.cell import Cell, ClientPlace
-from lab.certificates import CertificateAuthority
+from lab.certificates import FLAWS, CertificateAuthority
 from lab.engines import Progress, Running, network, owners, venvs
 from lab.engines.archive import archive
 from lab.engines.docker import engine_errors
@@ -64,13 +64,8 @@ def prepare(client: Client, progress: Progress) -> None:
 
 def certificates_of_tap(authority: CertificateAuthority, domain: str) -> dict[str, Path]:
     """What the tap shows: the right certificate, and the wrong ones (`lab.tap.CERTIFICATES`)."""
-    stranger = CertificateAuthority(authority.folder / "stranger")
-    made = {
-        "right": authority.server_certificate(domain, folder=authority.folder / "right"),
-        "expired": authority.server_certificate(domain, folder=authority.folder / "expired", expired=True),
-        "wrong-name": authority.server_certificate(f"other.{domain}", folder=authority.folder / "wrong-name"),
-        "untrusted": stranger.server_certificate(domain, folder=authority.folder / "untrusted"),
-    }
+    made = {flaw: authority.flawed(domain, flaw, folder=authority.folder / flaw) for flaw in FLAWS}
+    made["right"] = authority.server_certificate(domain, folder=authority.folder / "right")
     return {name: certificate.all for name, certificate in made.items()}
 
 

@@ -34,6 +34,7 @@ from lab.plugin.connections import (
     component_session,
     connect,
 )
+from lab.plugin.federation import authority, remote, remotes
 from lab.plugin.judge import Impossible, Missed, Unsupported
 from lab.plugin.pairs import pair
 from lab.plugin.requirement import OVER, TRANSPORTS, check_of
@@ -48,6 +49,7 @@ __all__ = [
     "accounts",
     "alice",
     "arrive",
+    "authority",
     "bob",
     "cell",
     "cell_file",
@@ -56,6 +58,8 @@ __all__ = [
     "component_session",
     "connect",
     "pair",
+    "remote",
+    "remotes",
 ]
 
 CHECK = pytest.StashKey[Check]()

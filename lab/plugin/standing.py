@@ -17,7 +17,7 @@ from lab.errors import LabError
 from lab.plugin.strictness import Strictnesses
 from lab.record import Strictness
 from lab.standing import IQ, Fault, Request, fault, faults_of_reply, faults_of_stanza, kind_of
-from lab.wire.namespaces import COMPONENT, HTTPBIND, STREAM
+from lab.wire.namespaces import COMPONENT, HTTPBIND, SERVER, STREAM
 from lab.wire.session import Session
 from lab.wire.stream import Element, Event, Received
 from schemas.catalogue import catalogue
@@ -120,7 +120,7 @@ class Watch:
             self._answered.add(identifier)
             return
         claimed = stanza.get("from", "")
-        sender = claimed if session.namespace == COMPONENT else session.jid
+        sender = claimed if session.namespace in {COMPONENT, SERVER} else session.jid
         forged = claimed not in {"", sender, _bare(sender)}
         request = Request(identifier, stanza.get("to"), sender, session.domain)
         clear = bool(identifier) and not again and not forged

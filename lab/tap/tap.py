@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from lab.cell import Account, Cell, Endpoint
+from lab.certificates import FLAWS
 from lab.errors import PeerError
 from lab.tap.greeting import Arrival, Offer, greet
 from lab.tap.line import END, Cut, Line, Piece
@@ -32,7 +33,7 @@ from lab.wire.stream import Element, PeerViolation
 from lab.wire.trace import Trace
 from lab.wire.transport import ConnectionLost, NoAnswer, Transport
 
-CERTIFICATES = ("right", "expired", "wrong-name", "untrusted")
+CERTIFICATES = ("right", *FLAWS)
 """What a cell's `tap` has a file for."""
 
 STREAM_MANAGEMENT = f"{{{namespaces.STREAM_MANAGEMENT}}}sm"

@@ -10,6 +10,10 @@ STREAM_ERROR = "urn:ietf:params:xml:ns:xmpp-streams"
 STANZA_ERROR = "urn:ietf:params:xml:ns:xmpp-stanzas"
 TLS = "urn:ietf:params:xml:ns:xmpp-tls"
 SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
+DIALBACK = "jabber:server:dialback"
+DIALBACK_FEATURE = "urn:xmpp:features:dialback"
+BIDI = "urn:xmpp:bidi"
+BIDI_FEATURE = "urn:xmpp:features:bidi"
 BIND = "urn:ietf:params:xml:ns:xmpp-bind"
 SESSION = "urn:ietf:params:xml:ns:xmpp-session"
 ROSTER = "jabber:iq:roster"
@@ -72,12 +76,16 @@ XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 NS: dict[str, str] = {
     "c": CLIENT,
+    "s": SERVER,
     "comp": COMPONENT,
     "stream": STREAM,
     "streams": STREAM_ERROR,
     "stanzas": STANZA_ERROR,
     "tls": TLS,
     "sasl": SASL,
+    "db": DIALBACK,
+    "dialback": DIALBACK_FEATURE,
+    "bidi": BIDI_FEATURE,
     "bind": BIND,
     "session": SESSION,
     "roster": ROSTER,

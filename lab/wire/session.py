@@ -15,7 +15,7 @@ from lxml import etree
 from lab.errors import LabError, PeerError
 from lab.wire.elements import localname, new_id, parse, show, stanza_error_condition, stream_error_condition
 from lab.wire.header import DECLARATION, header
-from lab.wire.namespaces import CLIENT, COMPONENT, LAB, PING, STREAM
+from lab.wire.namespaces import CLIENT, COMPONENT, LAB, PING, SERVER, STREAM
 from lab.wire.stream import Element, Event, Reader, Received, Stream, StreamClosed, StreamOpened
 from lab.wire.trace import Trace
 from lab.wire.transport import ConnectionLost, NoAnswer, Transport
@@ -250,8 +250,8 @@ class Session:
         """
         mark = f"sentinel-{new_id()}"
         waits = recipient or self
-        # A component's stanzas bear an address of its own (XEP-0114 §3); a client's are stamped.
-        sender = f" from={_quoted(self.jid)}" if self.namespace == COMPONENT else ""
+        # A component's or a server's stanzas bear an address of its own (XEP-0114 §3); a client's are stamped.
+        sender = f" from={_quoted(self.jid)}" if self.namespace in {COMPONENT, SERVER} else ""
         if recipient is None:
             self.send(f"<iq type='get' id='{mark}' to={_quoted(self.domain)}{sender}><ping xmlns='{PING}'/></iq>")
         else:

@@ -1,0 +1,143 @@
+"""The fixtures of checks in which the lab is a remote server: a domain of its own that the subject can resolve.
+
+def test_…(alice: Session, remote: Remote) -> None:
+    alice.send(f"<message to='bob@{remote.domain}' …/>")
+    incoming = remote.receive()            # the subject's stream to us, with its stanzas
+    outgoing = remote.call()               # ours to the subject, logged in by the certificate
+    outgoing.send(f"<message from='bob@{remote.domain}' to='{alice.jid}' …/>")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from pathlib import Path
+from secrets import token_hex
+
+import pytest
+
+from lab.cell import Cell, Federation, Transport
+from lab.certificates import CertificateAuthority
+from lab.plugin.connections import Connect
+from lab.plugin.judge import impossible
+from lab.wire import s2s
+from lab.wire.negotiation import Stage
+from lab.wire.s2s import Door, ServerSession
+
+Remotes = Callable[..., "Remote"]
+
+
+class Remote:
+    """A remote server. Its `domain` is served by STARTTLS or, if it is `direct`, by TLS at once (XEP-0368)."""
+
+    def __init__(
+        self, connect: Connect, federation: Federation, authority: CertificateAuthority, *, direct: bool
+    ) -> None:
+        self._cell, self._connect, self._authority = connect.cell, connect, authority
+        self.door = Door(federation.host)
+        self.direct = direct
+        place = f"{'d' if direct else 's'}{self.door.port}.{federation.zone}"
+        self.domain = f"r{token_hex(4)}.{place}"
+
+    def sibling(self, name: str) -> str:
+        """Another domain that is served at the same place: `name` stands before ours."""
+        return f"{name}.{self.domain}"
+
+    @cached_property
+    def certificate(self) -> Path:
+        """A right certificate of the domain, and of its siblings: a PEM file with key and chain."""
+        names = (self.domain, f"*.{self.domain}")
+        return self._authority.server_certificate(*names, folder=self._authority.folder / self.domain).all
+
+    def flawed(self, flaw: str) -> Path:
+        """A certificate that is wrong in one way of `lab.certificates.FLAWS`."""
+        return self._authority.flawed(self.domain, flaw, folder=self._authority.folder / f"{flaw}-{self.domain}").all
+
+    def call(
+        self,
+        stage: Stage = Stage.AUTHENTICATED,
+        *,
+        certificate: Path | str | None = "right",
+        domain: str = "",
+        jid: str = "",
+        over: Transport = "s2s",
+    ) -> ServerSession:
+        """Our stream to the subject (see `lab.wire.s2s.call`); with no certificate where that is None."""
+        if self._cell.endpoint(over) is None:
+            impossible(f"the cell has no {over} port")
+        shown = self.certificate if isinstance(certificate, str) else certificate
+        connect = self._connect
+        return self._adopted(
+            s2s.call(
+                self._cell,
+                stage,
+                jid=jid or self.domain,
+                certificate=shown,
+                over=over,
+                domain=domain,
+                trace=connect.trace,
+                observer=connect.watch,
+            )
+        )
+
+    def receive(
+        self,
+        stage: Stage = Stage.AUTHENTICATED,
+        *,
+        certificate: Path | None = None,
+        timeout: float | None = None,
+        jid: str = "",
+    ) -> ServerSession:
+        """The subject's next stream to us (see `lab.wire.s2s.receive`). Raises NoAnswer where it does not call."""
+        connect = self._connect
+        return self._adopted(
+            s2s.receive(
+                self.door.accept(self._cell.patience if timeout is None else timeout),
+                stage,
+                jid=jid or self.domain,
+                domain=self._cell.domain,
+                certificate=certificate or self.certificate,
+                ca=self._cell.ca,
+                patience=self._cell.patience,
+                direct=self.direct,
+                trace=connect.trace,
+                observer=connect.watch,
+            )
+        )
+
+    def _adopted(self, session: ServerSession) -> ServerSession:
+        self._connect.adopt(session)
+        return session
+
+
+@pytest.fixture(scope="session")
+def authority(cell: Cell, tmp_path_factory: pytest.TempPathFactory) -> CertificateAuthority | None:
+    """The authority that the subject trusts, to sign for this worker's remote servers; None where there is none."""
+    federation = cell.federation
+    return CertificateAuthority.of(federation.authority, tmp_path_factory.mktemp("remote")) if federation else None
+
+
+@pytest.fixture
+def remotes(cell: Cell, connect: Connect, authority: CertificateAuthority | None) -> Iterator[Remotes]:
+    """Makes remote servers: `remotes(direct=True)` is found by XEP-0368's records alone."""
+    federation = cell.federation
+    if federation is None or authority is None:
+        impossible("the lab cannot be a remote server here: no name in this cell leads to it")
+    made: list[Remote] = []
+
+    def make(*, direct: bool = False) -> Remote:
+        made.append(Remote(connect, federation, authority, direct=direct))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.door.close()
+
+
+@pytest.fixture
+def remote(remotes: Remotes) -> Remote:
+    """A remote server that the subject has never heard of."""
+    return remotes()
+
+
+__all__ = ["Remote", "Remotes", "authority", "remote", "remotes"]

@@ -1,0 +1,291 @@
+"""Streams between servers, where the lab is one of them: `jabber:server`, STARTTLS, SASL EXTERNAL, Server Dialback.
+
+A stream goes one way (RFC 6120 §4.4): who opened it sends stanzas on it. `call` opens one to the subject; a `Door` is
+where the subject opens its own to us, and `receive_…` are the steps of that, each of which does one thing, so that a
+scenario can stop between any two and misbehave.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from base64 import b64encode
+from pathlib import Path
+from secrets import token_hex
+from typing import Literal
+
+from lab.cell import Cell
+from lab.cell import Transport as TransportName
+from lab.errors import MachineError, PeerError, UsageError
+from lab.wire.header import DECLARATION, header
+from lab.wire.namespaces import DIALBACK, SASL, SERVER, TLS
+from lab.wire.negotiation import Stage, begin_tls, expect_header, mechanisms, open_stream, starttls
+from lab.wire.session import Observer, Session, show
+from lab.wire.stream import Element
+from lab.wire.trace import Trace
+from lab.wire.transport import NoAnswer, Transport, client_context
+
+ALPN = "xmpp-server"  # XEP-0368 §3
+STARTTLS_FEATURE = f"<starttls xmlns='{TLS}'><required/></starttls>"
+EXTERNAL_FEATURE = f"<mechanisms xmlns='{SASL}'><mechanism>EXTERNAL</mechanism></mechanisms>"
+DIALBACK_FEATURE = "<dialback xmlns='urn:xmpp:features:dialback'><errors/></dialback>"
+BIDI_FEATURE = "<bidi xmlns='urn:xmpp:features:bidi'/>"
+
+
+class ServerSession(Session):
+    """A stream between the lab's domain (`jid`) and the subject's (`domain`), whoever opened it.
+
+    `stream_id` is that of the response header, ours or the subject's.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        jid: str,
+        domain: str,
+        patience: float,
+        trace: Trace | None = None,
+        label: str = "remote",
+        observer: Observer | None = None,
+    ) -> None:
+        super().__init__(
+            transport,
+            domain=domain,
+            patience=patience,
+            trace=trace,
+            label=label,
+            namespace=SERVER,
+            observer=observer,
+        )
+        self.jid = jid
+        self.stream_id = ""
+
+    def opening(self) -> str:
+        declaration = DECLARATION if self.header is None else ""
+        attributes = f"from='{self.jid}' xmlns:db='{DIALBACK}'"
+        return header(to=self.domain, namespace=SERVER, attributes=attributes, declaration=declaration)
+
+
+# --- the lab calls the subject
+
+
+def call(
+    cell: Cell,
+    stage: Stage,
+    *,
+    jid: str,
+    certificate: Path | None,
+    over: TransportName = "s2s",
+    domain: str = "",
+    trace: Trace | None = None,
+    label: str = "remote-out",
+    observer: Observer | None = None,
+) -> ServerSession:
+    """A stream from the domain `jid` to the subject, brought up to `stage`; AUTHENTICATED means SASL EXTERNAL.
+
+    `certificate` is shown where the subject asks for one (None: none is). `domain` is another one than the cell's.
+    Raises PeerError, MachineError; closes what it opened when it fails.
+    """
+    endpoint = cell.endpoint(over)
+    if endpoint is None:
+        raise UsageError(f"the cell has no {over} endpoint")
+    transport = Transport.connect(endpoint.host, endpoint.port, timeout=cell.patience)
+    session = ServerSession(
+        transport,
+        jid=jid,
+        domain=domain or cell.domain,
+        patience=cell.patience,
+        trace=trace,
+        label=label,
+        observer=observer,
+    )
+    direct = over == "s2s-direct-tls"
+    context = client_context(cell.ca, certificate=certificate, alpn=(ALPN,) if direct else ())
+    try:
+        if direct:
+            begin_tls(session, context)
+        if stage >= Stage.OPENED:
+            open_server_stream(session)
+        if stage >= Stage.SECURED and not direct:
+            starttls(session, context)
+            open_server_stream(session)
+        if stage >= Stage.AUTHENTICATED:
+            log_in_by_certificate(session)
+            open_server_stream(session)
+    except BaseException:
+        session.abandon()
+        raise
+    return session
+
+
+def open_server_stream(session: ServerSession) -> Element:
+    """As `open_stream`; keeps the stream id."""
+    features = open_stream(session)
+    session.stream_id = (session.header.get("id") if session.header else None) or ""
+    return features
+
+
+def log_in_by_certificate(session: ServerSession, authzid: str | None = "") -> None:
+    """SASL EXTERNAL (§6.4.1): an empty `authzid` says that it is in the header, None sends none. Raises PeerError."""
+    offered = mechanisms(session.features) if session.features is not None else []
+    if "EXTERNAL" not in offered:
+        raise PeerError("a server with a certificate is not offered EXTERNAL", seen=f"mechanisms: {offered}")
+    text = "" if authzid is None else b64encode(authzid.encode()).decode() or "="
+    session.send(f"<auth xmlns='{SASL}' mechanism='EXTERNAL'>{text}</auth>")
+    answer = session.receive()
+    if answer.tag == f"{{{SASL}}}challenge":
+        session.send(f"<response xmlns='{SASL}'>{b64encode(session.jid.encode()).decode()}</response>")
+        answer = session.receive()
+    if answer.tag != f"{{{SASL}}}success":
+        raise PeerError("EXTERNAL failed", expected="<success/>", seen=show(answer))
+
+
+# --- the subject calls the lab
+
+
+class Door:
+    """A port of this machine where the subject finds the lab (`Federation.host`), in the order of arrival."""
+
+    def __init__(self, host: str) -> None:
+        """Raises MachineError where nothing can listen there."""
+        try:
+            self._socket = socket.create_server((host, 0), backlog=32)
+        except OSError as error:
+            raise MachineError(f"nothing can listen on {host}", cause=str(error)) from error
+
+    @property
+    def port(self) -> int:
+        return int(self._socket.getsockname()[1])
+
+    def accept(self, timeout: float) -> Transport:
+        """The next connection. Raises NoAnswer where none comes."""
+        self._socket.settimeout(max(timeout, 0.0005))
+        try:
+            connection, _ = self._socket.accept()
+        except TimeoutError as error:
+            raise NoAnswer(
+                f"the server did not connect within {timeout:.1f} s", expected="a connection to the remote server"
+            ) from error
+        return Transport(connection)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def receive_stream(session: ServerSession, features: str | None, *, stream_id: str | None = None) -> None:
+    """Take the subject's stream header, and answer with ours and these features (none where None)."""
+    session.stream.restart()
+    expect_header(session)
+    session.stream_id = token_hex(8) if stream_id is None else stream_id
+    attributes = f"from='{session.jid}' id='{session.stream_id}' xmlns:db='{DIALBACK}'"
+    told = "" if features is None else f"<stream:features>{features}</stream:features>"
+    session.send(header(to=session.domain, namespace=SERVER, attributes=attributes) + told)
+
+
+def receive_starttls(session: ServerSession, certificate: Path, ca: Path | None) -> None:
+    """Let the subject begin TLS, as it has to ask. Raises PeerError (its alert among others)."""
+    asked = session.receive()
+    if asked.tag != f"{{{TLS}}}starttls":
+        raise PeerError("the server did not begin TLS", expected="<starttls/>", seen=show(asked))
+    session.send(f"<proceed xmlns='{TLS}'/>")
+    accept_tls(session, certificate, ca)
+
+
+def accept_tls(session: ServerSession, certificate: Path, ca: Path | None, *, alpn: bool = False) -> None:
+    """TLS at once, with this certificate; the subject may show one of an authority in `ca`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    if ca is not None:
+        context.load_verify_locations(ca)
+        context.verify_mode = ssl.CERT_OPTIONAL
+    if alpn:
+        context.set_alpn_protocols([ALPN])
+    try:
+        session.transport.accept_tls(context, timeout=session.patience)
+    except PeerError as error:
+        session.trace.note(session.label, f"TLS: {error.seen}")
+        raise
+    tls = session.transport.secured()
+    session.trace.note(
+        session.label,
+        f"TLS: {tls.version()}; {'with' if tls.getpeercert() else 'without'} a certificate of the server",
+    )
+
+
+Login = Literal["EXTERNAL", "dialback"]
+
+
+def receive_login(session: ServerSession) -> Login:
+    """Let the subject prove its name as it chooses, and believe it. Raises PeerError where it does neither.
+
+    Behind EXTERNAL the next stream is opened, too (§6.4.6).
+    """
+    asked = session.receive()
+    if asked.tag == f"{{{SASL}}}auth":
+        session.send(f"<success xmlns='{SASL}'/>")
+        receive_stream(session, "")
+        return "EXTERNAL"
+    if is_dialback(asked, "result"):
+        session.send(dialback("result", session, kind="valid", to=asked.get("from", "")))
+        return "dialback"
+    raise PeerError("the server did not log in", expected="<auth/> or <db:result/>", seen=show(asked))
+
+
+def receive(
+    transport: Transport,
+    stage: Stage,
+    *,
+    jid: str,
+    domain: str,
+    certificate: Path,
+    ca: Path | None,
+    patience: float,
+    direct: bool = False,
+    trace: Trace | None = None,
+    label: str = "remote-in",
+    observer: Observer | None = None,
+) -> ServerSession:
+    """The subject's stream on a connection to our `jid`, brought up to `stage`; see `call`."""
+    session = ServerSession(
+        transport, jid=jid, domain=domain, patience=patience, trace=trace, label=label, observer=observer
+    )
+    try:
+        if direct:
+            accept_tls(session, certificate, ca, alpn=True)
+        if stage >= Stage.OPENED and not direct:
+            receive_stream(session, STARTTLS_FEATURE)
+        if stage >= Stage.SECURED:
+            if not direct:
+                receive_starttls(session, certificate, ca)
+            receive_stream(session, EXTERNAL_FEATURE + DIALBACK_FEATURE)
+        if stage >= Stage.AUTHENTICATED:
+            receive_login(session)
+    except BaseException:
+        session.abandon()
+        raise
+    return session
+
+
+# --- Server Dialback (XEP-0220)
+
+
+def dialback(
+    name: Literal["result", "verify"],
+    session: ServerSession,
+    key: str = "",
+    *,
+    kind: str = "",
+    to: str = "",
+    sender: str = "",
+    stream_id: str = "",
+) -> str:
+    """`<db:result/>` or `<db:verify/>` from the lab's domain, as text. `kind` is the type of an answer."""
+    attributes = f"from='{sender or session.jid}' to='{to or session.domain}'"
+    attributes += f" id='{stream_id}'" if stream_id else ""
+    attributes += f" type='{kind}'" if kind else ""
+    return f"<db:{name} xmlns:db='{DIALBACK}' {attributes}>{key}</db:{name}>"
+
+
+def is_dialback(element: Element, name: str) -> bool:
+    return element.tag == f"{{{DIALBACK}}}{name}"
