@@ -57,15 +57,19 @@ class Remote:
         self,
         stage: Stage = Stage.AUTHENTICATED,
         *,
-        certificate: Path | str | None = "right",
+        certificate: Path | None = None,
+        anonymous: bool = False,
         domain: str = "",
         jid: str = "",
         over: Transport = "s2s",
     ) -> ServerSession:
-        """Our stream to the subject (see `lab.wire.s2s.call`); with no certificate where that is None."""
+        """Our stream to the subject (see `lab.wire.s2s.call`).
+
+        We show the right certificate, another one, or (`anonymous`) none.
+        """
         if self._cell.endpoint(over) is None:
             impossible(f"the cell has no {over} port")
-        shown = self.certificate if isinstance(certificate, str) else certificate
+        shown = None if anonymous else certificate or self.certificate
         connect = self._connect
         return self._adopted(
             s2s.call(
@@ -85,6 +89,7 @@ class Remote:
         stage: Stage = Stage.AUTHENTICATED,
         *,
         certificate: Path | None = None,
+        offers: str = s2s.OFFER_EXTERNAL + s2s.OFFER_DIALBACK,
         timeout: float | None = None,
         jid: str = "",
     ) -> ServerSession:
@@ -100,6 +105,7 @@ class Remote:
                 ca=self._cell.ca,
                 patience=self._cell.patience,
                 direct=self.direct,
+                offers=offers,
                 trace=connect.trace,
                 observer=connect.watch,
             )

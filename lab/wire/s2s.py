@@ -18,7 +18,7 @@ from lab.cell import Cell
 from lab.cell import Transport as TransportName
 from lab.errors import MachineError, PeerError, UsageError
 from lab.wire.header import DECLARATION, header
-from lab.wire.namespaces import DIALBACK, SASL, SERVER, TLS
+from lab.wire.namespaces import BIDI, BIDI_FEATURE, DIALBACK, DIALBACK_FEATURE, SASL, SERVER, TLS
 from lab.wire.negotiation import Stage, begin_tls, expect_header, mechanisms, open_stream, starttls
 from lab.wire.session import Observer, Session, show
 from lab.wire.stream import Element
@@ -26,16 +26,17 @@ from lab.wire.trace import Trace
 from lab.wire.transport import NoAnswer, Transport, client_context
 
 ALPN = "xmpp-server"  # XEP-0368 §3
-STARTTLS_FEATURE = f"<starttls xmlns='{TLS}'><required/></starttls>"
-EXTERNAL_FEATURE = f"<mechanisms xmlns='{SASL}'><mechanism>EXTERNAL</mechanism></mechanisms>"
-DIALBACK_FEATURE = "<dialback xmlns='urn:xmpp:features:dialback'><errors/></dialback>"
-BIDI_FEATURE = "<bidi xmlns='urn:xmpp:features:bidi'/>"
+OFFER_STARTTLS = f"<starttls xmlns='{TLS}'><required/></starttls>"
+OFFER_EXTERNAL = f"<mechanisms xmlns='{SASL}'><mechanism>EXTERNAL</mechanism></mechanisms>"
+OFFER_DIALBACK = f"<dialback xmlns='{DIALBACK_FEATURE}'><errors/></dialback>"
+OFFER_BIDI = f"<bidi xmlns='{BIDI_FEATURE}'/>"
 
 
 class ServerSession(Session):
     """A stream between the lab's domain (`jid`) and the subject's (`domain`), whoever opened it.
 
-    `stream_id` is that of the response header, ours or the subject's.
+    `stream_id` is that of the response header, ours or the subject's; `both_ways` that the subject asked for
+    XEP-0288 on a stream of its own.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class ServerSession(Session):
         )
         self.jid = jid
         self.stream_id = ""
+        self.both_ways = False
 
     def opening(self) -> str:
         declaration = DECLARATION if self.header is None else ""
@@ -219,9 +221,12 @@ Login = Literal["EXTERNAL", "dialback"]
 def receive_login(session: ServerSession) -> Login:
     """Let the subject prove its name as it chooses, and believe it. Raises PeerError where it does neither.
 
-    Behind EXTERNAL the next stream is opened, too (§6.4.6).
+    Behind EXTERNAL the next stream is opened, too (§6.4.6). The subject may ask for both ways before (XEP-0288 §2.2).
     """
     asked = session.receive()
+    if asked.tag == f"{{{BIDI}}}bidi":
+        session.both_ways = True
+        asked = session.receive()
     if asked.tag == f"{{{SASL}}}auth":
         session.send(f"<success xmlns='{SASL}'/>")
         receive_stream(session, "")
@@ -242,11 +247,15 @@ def receive(
     ca: Path | None,
     patience: float,
     direct: bool = False,
+    offers: str = OFFER_EXTERNAL + OFFER_DIALBACK,
     trace: Trace | None = None,
     label: str = "remote-in",
     observer: Observer | None = None,
 ) -> ServerSession:
-    """The subject's stream on a connection to our `jid`, brought up to `stage`; see `call`."""
+    """The subject's stream on a connection to our `jid`, brought up to `stage`; see `call`.
+
+    `offers` are the features under TLS.
+    """
     session = ServerSession(
         transport, jid=jid, domain=domain, patience=patience, trace=trace, label=label, observer=observer
     )
@@ -254,11 +263,11 @@ def receive(
         if direct:
             accept_tls(session, certificate, ca, alpn=True)
         if stage >= Stage.OPENED and not direct:
-            receive_stream(session, STARTTLS_FEATURE)
+            receive_stream(session, OFFER_STARTTLS)
         if stage >= Stage.SECURED:
             if not direct:
                 receive_starttls(session, certificate, ca)
-            receive_stream(session, EXTERNAL_FEATURE + DIALBACK_FEATURE)
+            receive_stream(session, offers)
         if stage >= Stage.AUTHENTICATED:
             receive_login(session)
     except BaseException:

@@ -21,6 +21,7 @@ from lab.wire.trace import Trace
 from lab.wire.transport import ConnectionLost, NoAnswer, Transport
 
 INBOX = 10_000
+QUIET_SECONDS = 0.03  # for what was sent on this machine before, and is in the socket by now
 
 Matches = Callable[[Element], bool]
 Tamper = Callable[["Session", Event], Iterable[Event]]
@@ -272,12 +273,27 @@ class Session:
         see that this check notices. Raises PeerError with the stanza that came.
         """
         (after or self).sentinel(self if after and after is not self else None)
+        self._forbid(forbidden, matches, what)
+
+    def _forbid(self, forbidden: str, matches: Matches, what: str) -> None:
+        """Raise PeerError where something that fits is in the inbox."""
         if self.inject and self.inject(self, forbidden):
             self.inbox.append(parse(forbidden, default=self.namespace))
         for place, element in enumerate(self.inbox):
             if matches(element):
                 self.inbox.pop(place)
                 raise PeerError(f"{what} came", expected=f"no {what}", seen=show(element))
+
+    def nothing_by_now(self, forbidden: str, matches: Matches, what: str) -> None:
+        """As `expect_nothing`, where no sentinel can come this way: what has come is looked at.
+
+        It is the caller who has made sure that the peer is through with all that might make it send.
+        """
+        try:
+            self.expect(lambda _: False, timeout=QUIET_SECONDS)
+        except PeerError as error:
+            self.trace.note(self.label, f"looked at what has come: {error.message}")
+        self._forbid(forbidden, matches, what)
 
     def expect_stream_error(self, *conditions: str) -> Element:
         """Wait for a stream error with one of `conditions` (any, when none is given); stanzas are passed over.

@@ -1,0 +1,163 @@
+"""The three parts of a dialback, as the lab plays them: who is called, who calls, and who is asked about a key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+from lab.plugin import require, unsupported
+from lab.plugin.federation import Remote
+from lab.wire.namespaces import DIALBACK, SASL, SERVER
+from lab.wire.negotiation import Stage
+from lab.wire.s2s import OFFER_DIALBACK, ServerSession, dialback, is_dialback, receive_stream
+from lab.wire.session import Matches, Session, StreamEnded, StreamFailed, localname, new_id, stanza_error_condition
+from lab.wire.stream import Element
+from lab.wire.transport import ConnectionLost
+
+
+def text(sender: str, to: str, identifier: str, *, kind: str = "chat") -> str:
+    """A message between servers, or (without a sender) as a client sends it."""
+    stamped = f" from='{sender}'" if sender else ""
+    return f"<message{stamped} to='{to}' id='{identifier}' type='{kind}'><body>dialback {identifier}</body></message>"
+
+
+def say(alice: Session, domain: str) -> str:
+    """Let a user write to somebody of that domain. Answers the message's id."""
+    identifier = new_id()
+    alice.send(text("", f"bob@{domain}", identifier))
+    return identifier
+
+
+def has_id(identifier: str) -> Matches:
+    return lambda element: element.get("id") == identifier
+
+
+def speaks_dialback(session: ServerSession) -> bool:
+    """Whether the subject's stream header declares the namespace (§2.4.1)."""
+    return session.header is not None and DIALBACK in session.header.element.nsmap.values()
+
+
+# --- the subject as initiating server
+
+
+def asks_to_be_let_in(remote: Remote) -> tuple[ServerSession, Element]:
+    """The subject's stream to us, where nothing but dialback is offered, and its `<db:result/>` with the key."""
+    session = remote.receive(Stage.SECURED, offers=OFFER_DIALBACK)
+    if not speaks_dialback(session):
+        unsupported("the namespace jabber:server:dialback in its stream header")
+    asked = session.expect(lambda e: is_dialback(e, "result"), "<db:result/> with a key")
+    return session, asked
+
+
+def let_in(session: ServerSession) -> None:
+    """Tell the subject that its key is right."""
+    session.send(dialback("result", session, kind="valid"))
+
+
+def key_of(element: Element) -> str:
+    return (element.text or "").strip()
+
+
+# --- the subject as receiving server
+
+
+def caller(remote: Remote, *, jid: str = "") -> ServerSession:
+    """Our stream to the subject, without any certificate: it has to dial back, if it wants to know who we are."""
+    session = remote.call(Stage.SECURED, anonymous=True, jid=jid)
+    if not speaks_dialback(session):
+        unsupported("the namespace jabber:server:dialback in its stream header")
+    return session
+
+
+def ask_to_be_let_in(session: ServerSession, *, sender: str = "", to: str = "") -> str:
+    """Send a new key. Answers it."""
+    key = new_id() * 4
+    session.send(dialback("result", session, key, sender=sender, to=to))
+    return key
+
+
+def is_asked(remote: Remote, *, jid: str = "", of: ServerSession | None = None) -> tuple[ServerSession, Element]:
+    """A stream of the subject's to us as the authoritative server, and its `<db:verify/>`.
+
+    It is a new stream, or the one that it has open to us already (`of`).
+    """
+    session = of or remote.receive(Stage.SECURED, jid=jid)
+    while True:
+        element = session.receive()
+        if is_dialback(element, "verify"):
+            return session, element
+        if element.tag == f"{{{SASL}}}auth":  # it may log in first
+            session.send(f"<success xmlns='{SASL}'/>")
+            receive_stream(session, "")
+
+
+def verdict(session: ServerSession, asked: Element, kind: str, content: str = "", **other: str) -> None:
+    """Answer a `<db:verify/>`, to whom it came from; `other` attributes than the right ones can be given."""
+    facts = {"sender": asked.get("to", ""), "to": asked.get("from", ""), "stream_id": asked.get("id", ""), **other}
+    session.send(dialback("verify", session, content, kind=kind, **facts))
+
+
+def result(session: ServerSession, sender: str = "") -> Element:
+    """What the subject says of our key."""
+    wanted = sender or session.jid
+    return session.expect(
+        lambda e: is_dialback(e, "result") and e.get("to") == wanted, f"<db:result/> about the key of {wanted}"
+    )
+
+
+def are_let_in(remote: Remote, session: ServerSession, *, sender: str = "", to: str = "") -> ServerSession:
+    """A whole dialback, in which the key is right. Answers the stream on which the subject asked us about it."""
+    ask_to_be_let_in(session, sender=sender, to=to)
+    asking, asked = is_asked(remote, jid=sender)
+    verdict(asking, asked, "valid")
+    told = result(session, sender)
+    require(told.get("type") == "valid", "<db:result/> of type valid", told)
+    return asking
+
+
+def be_through(session: ServerSession) -> None:
+    """Wait until the subject has gone through all that we sent on this stream: it must answer about any key."""
+    identifier = new_id()
+    session.send(dialback("verify", session, "no such key", stream_id=identifier))
+    session.expect(
+        lambda e: is_dialback(e, "verify") and e.get("id") == identifier, "an answer to <db:verify/> on the stream"
+    )
+
+
+def through_or_ended(session: ServerSession) -> None:
+    """As `be_through`; or the subject has ended the stream because of what we sent."""
+    with suppress(StreamEnded, StreamFailed, ConnectionLost):
+        be_through(session)
+
+
+def not_delivered(alice: Session, session: Session, sender: str, settled: Callable[[], None]) -> None:
+    """Send alice a message of `sender`, which must not reach her."""
+    identifier = new_id()
+    message = text(f"bob@{sender}", alice.jid, identifier)
+    session.send(message)
+    settled()
+    alice.expect_nothing(message, has_id(identifier), "a message of somebody who was not verified")
+
+
+def delivered(alice: Session, session: Session, sender: str) -> None:
+    """Send alice a message of `sender`, which must reach her."""
+    identifier = new_id()
+    session.send(text(f"bob@{sender}", alice.jid, identifier))
+    got = alice.expect(has_id(identifier), "the message of a server that was verified")
+    require(got.get("from") == f"bob@{sender}", f"a message from bob@{sender}", got)
+
+
+def require_dialback_error(element: Element, *conditions: str) -> None:
+    """An answer of type error, with an error in it that stanzas have, too (§2.5)."""
+    condition = stanza_error_condition(element)
+    fits = element.get("type") == "error" and condition and (not conditions or condition in conditions)
+    require(fits, f"type error, with {' or '.join(conditions) or 'a defined condition'}", element)
+    error = element.find(f"{{{SERVER}}}error")
+    require(error is not None, "<error/> in the namespace jabber:server", element)
+
+
+def require_returned(element: Element, condition: str) -> None:
+    """A stanza that came back to its sender."""
+    require(localname(element) == "message", "the message", element)
+    seen = stanza_error_condition(element)
+    require(element.get("type") == "error" and seen == condition, f"an error: {condition}", element)

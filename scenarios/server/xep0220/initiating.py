@@ -1,0 +1,159 @@
+"""XEP-0220 §2.1.1: the server wants to send to us, and dialback is all that we offer."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.plugin import Specification, require, require_equal
+from lab.plugin.federation import Remote
+from lab.wire.namespaces import DIALBACK, NS
+from lab.wire.s2s import dialback
+from lab.wire.session import Session, localname
+from scenarios.server.xep0220._dialback import (
+    asks_to_be_let_in,
+    has_id,
+    key_of,
+    let_in,
+    require_returned,
+    say,
+    text,
+)
+
+XEP = Specification("XEP-0220")
+
+
+@XEP.must("2.1.1", says="The initiating server's <db:result/> is from the sender domain, to the target domain.")
+def test_result_has_both_domains(alice: Session, remote: Remote) -> None:
+    say(alice, remote.domain)
+    _, asked = asks_to_be_let_in(remote)
+    require_equal((asked.get("from"), asked.get("to")), (alice.domain, remote.domain), "the domain pair")
+
+
+@XEP.must("2.1.1", says="The initiating server's <db:result/> has the key as its text, and asks: it has no type.")
+def test_result_has_a_key(alice: Session, remote: Remote) -> None:
+    say(alice, remote.domain)
+    _, asked = asks_to_be_let_in(remote)
+    require(key_of(asked) and len(asked) == 0, "a key as the text of <db:result/>", asked)
+    require(asked.get("type") is None, "no type", asked)
+
+
+@XEP.must(
+    "2", says="What is of dialback's namespace bears the prefix that the sender's stream header declares for it."
+)
+def test_prefix_is_that_of_the_header(alice: Session, remote: Remote) -> None:
+    say(alice, remote.domain)
+    session, asked = asks_to_be_let_in(remote)
+    declared = session.header.element.nsmap if session.header else {}
+    require(
+        asked.prefix and declared.get(asked.prefix) == DIALBACK,
+        f"a prefix that the stream header declares ({declared})",
+        asked,
+    )
+
+
+@XEP.must_not("2.1.1", says="Before it is let in, the initiating server sends no stanza for the domain pair.")
+def test_no_stanza_comes_before_authorisation(alice: Session, remote: Remote) -> None:
+    identifier = say(alice, remote.domain)
+    session, _ = asks_to_be_let_in(remote)
+    alice.sentinel()
+    session.nothing_by_now(
+        text(alice.jid, f"bob@{remote.domain}", identifier), has_id(identifier), "a stanza before authorisation"
+    )
+    let_in(session)
+    session.expect(has_id(identifier), "the message, once the server is let in")
+
+
+@XEP.must("2.1.1", says="Stanzas wait until the initiating server is let in, and then go out, in their order.")
+def test_stanzas_wait_for_authorisation(alice: Session, remote: Remote) -> None:
+    sent = [say(alice, remote.domain) for _ in range(5)]
+    session, _ = asks_to_be_let_in(remote)
+    let_in(session)
+    got = [session.expect(lambda e: localname(e) == "message", "a message that waited").get("id") for _ in sent]
+    require_equal(got, sent, "the messages that waited")
+
+
+@XEP.must_not("2.1.1", says="What is told to be invalid is not sent: no stanza goes out for that domain pair.")
+def test_no_stanza_comes_where_the_key_is_invalid(alice: Session, remote: Remote) -> None:
+    identifier = say(alice, remote.domain)
+    session, _ = asks_to_be_let_in(remote)
+    session.send(dialback("result", session, kind="invalid"))
+    alice.expect(has_id(identifier), "the message, come back")
+    session.nothing_by_now(
+        text(alice.jid, f"bob@{remote.domain}", identifier), has_id(identifier), "a stanza for an invalid domain pair"
+    )
+
+
+@XEP.must("2.1.1", says="Where the key is told to be invalid, stanzas come back as internal-server-error.")
+def test_invalid_returns_what_waits(alice: Session, remote: Remote) -> None:
+    identifier = say(alice, remote.domain)
+    session, _ = asks_to_be_let_in(remote)
+    session.send(dialback("result", session, kind="invalid"))
+    require_returned(alice.expect(has_id(identifier), "the message, come back"), "internal-server-error")
+
+
+ERRORS = ("item-not-found", "remote-connection-failed", "policy-violation", "not-authorized", "forbidden")
+
+
+@pytest.mark.parametrize("condition", ERRORS)
+@XEP.must("2.1.1", "2.5", says="Where dialback ends in an error, stanzas come back as remote-server-timeout.")
+def test_error_returns_what_waits(alice: Session, remote: Remote, condition: str) -> None:
+    identifier = say(alice, remote.domain)
+    session, _ = asks_to_be_let_in(remote)
+    error = f"<error type='cancel'><{condition} xmlns='{NS['stanzas']}'/></error>"
+    session.send(dialback("result", session, error, kind="error"))
+    require_returned(alice.expect(has_id(identifier), "the message, come back"), "remote-server-timeout")
+
+
+@pytest.mark.parametrize("end", ["stream", "connection"])
+@XEP.must("2.1.1", says="Where the stream ends without a result, stanzas come back as remote-server-timeout.")
+def test_end_without_result_returns_what_waits(alice: Session, remote: Remote, end: str) -> None:
+    identifier = say(alice, remote.domain)
+    session, _ = asks_to_be_let_in(remote)
+    if end == "stream":
+        session.close()
+    else:
+        session.abandon()
+    require_returned(alice.expect(has_id(identifier), "the message, come back"), "remote-server-timeout")
+
+
+WRONG = ("another-sender", "another-target", "swapped")
+
+
+@pytest.mark.parametrize("pair", WRONG)
+@XEP.must("2.1.1", "3.1", says="A result counts only for a domain pair that was asked for on the same stream.")
+def test_result_for_another_pair_does_not_count(alice: Session, remote: Remote, pair: str) -> None:
+    identifier = say(alice, remote.domain)
+    session, _ = asks_to_be_let_in(remote)
+    sender = {"another-sender": "someone.test", "swapped": alice.domain}.get(pair, remote.domain)
+    to = {"another-target": f"other.{alice.domain}", "swapped": remote.domain}.get(pair, alice.domain)
+    session.send(dialback("result", session, kind="valid", sender=sender, to=to))
+    session.send(dialback("result", session, kind="invalid"))
+    returned = alice.expect(has_id(identifier), "the message, come back")
+    require(returned.get("type") == "error", "an error", returned)
+    session.nothing_by_now(
+        text(alice.jid, f"bob@{remote.domain}", identifier),
+        has_id(identifier),
+        "a stanza for a domain pair not let in",
+    )
+
+
+@XEP.must("2.1.1", says="Each stream is asked for with a key of its own: an old one lets nobody in.")
+def test_key_is_new_on_each_stream(alice: Session, remote: Remote) -> None:
+    keys = []
+    for _ in range(2):
+        identifier = say(alice, remote.domain)
+        session, asked = asks_to_be_let_in(remote)
+        keys.append(key_of(asked))
+        session.close()
+        alice.expect(has_id(identifier), "the message, come back")
+    require(keys[0] != keys[1], "two keys for two streams", f"the same key twice: {keys[0]}")
+
+
+@XEP.must("2.1.1", says="Once it is let in, the server goes on sending on that stream, without asking again.")
+def test_stream_is_used_again(alice: Session, remote: Remote) -> None:
+    first = say(alice, remote.domain)
+    session, _ = asks_to_be_let_in(remote)
+    let_in(session)
+    session.expect(has_id(first), "the message that waited")
+    second = say(alice, remote.domain)
+    session.expect(has_id(second), "the next message on the same stream")

@@ -1,0 +1,263 @@
+"""XEP-0220 §2.1.2, §2.2.1: we want to send to the server, which dials back before it lets us in."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+
+from lab.plugin import Specification, require, require_equal
+from lab.plugin.federation import Remote, Remotes
+from lab.wire.namespaces import NS
+from lab.wire.s2s import dialback, is_dialback
+from lab.wire.session import Session, StreamEnded, StreamFailed, new_id
+from lab.wire.transport import ConnectionLost
+from scenarios.server.xep0220._dialback import (
+    are_let_in,
+    ask_to_be_let_in,
+    be_through,
+    caller,
+    delivered,
+    is_asked,
+    key_of,
+    not_delivered,
+    require_dialback_error,
+    result,
+    through_or_ended,
+    verdict,
+)
+
+XEP = Specification("XEP-0220")
+NO_SUCH_DOMAIN = f"<error type='cancel'><item-not-found xmlns='{NS['stanzas']}'/></error>"
+
+
+# --- asking the authoritative server (§2.1.2)
+
+
+@XEP.must("2.1.2", says="<db:verify/> is from the target domain, to the sender domain, with the id of our stream.")
+def test_verify_has_both_domains_and_the_stream_id(alice: Session, remote: Remote) -> None:
+    session = caller(remote)
+    ask_to_be_let_in(session)
+    _, asked = is_asked(remote)
+    seen = (asked.get("from"), asked.get("to"), asked.get("id"))
+    require_equal(seen, (alice.domain, remote.domain, session.stream_id), "from, to and id")
+
+
+@XEP.must("2.1.2", says="<db:verify/> has the key just as it was sent, and no type.")
+def test_verify_has_the_key(remote: Remote) -> None:
+    session = caller(remote)
+    key = ask_to_be_let_in(session)
+    _, asked = is_asked(remote)
+    require_equal((key_of(asked), asked.get("type")), (key, None), "the key and the type")
+
+
+@pytest.mark.parametrize("wrong", ["id", "sender", "target"])
+@XEP.must("2.1.2", "3.1", says="An answer counts only for a request with its 'from', 'to' and 'id'.")
+def test_answer_to_another_request_does_not_count(remote: Remote, wrong: str) -> None:
+    session = caller(remote)
+    ask_to_be_let_in(session)
+    asking, asked = is_asked(remote)
+    facts = {
+        "id": {"stream_id": new_id()},
+        "sender": {"sender": "someone.test"},
+        "target": {"to": f"other.{session.domain}"},
+    }
+    verdict(asking, asked, "valid", **facts[wrong])
+    verdict(asking, asked, "invalid")
+    try:
+        told = result(session)
+    except (StreamEnded, StreamFailed, ConnectionLost):
+        return  # it may end the stream of somebody whose key is invalid
+    require(told.get("type") in {"invalid", "error"}, "no word that the key is valid", told)
+
+
+# --- letting in (§2.2.1)
+
+
+@XEP.must("2.2.1", says="Who is let in is told so: <db:result/> of type valid, from the target to the sender domain.")
+def test_valid_key_is_told_so(alice: Session, remote: Remote) -> None:
+    session = caller(remote)
+    ask_to_be_let_in(session)
+    asking, asked = is_asked(remote)
+    verdict(asking, asked, "valid")
+    told = session.expect(lambda e: is_dialback(e, "result"), "<db:result/>")
+    seen = (told.get("type"), told.get("from"), told.get("to"))
+    require_equal(seen, ("valid", alice.domain, remote.domain), "type, from and to")
+
+
+@XEP.must("2.2.1", says="Once the key is known to be right, stanzas are accepted.")
+def test_stanzas_are_accepted_once_verified(alice: Session, remote: Remote) -> None:
+    session = caller(remote)
+    are_let_in(remote, session)
+    delivered(alice, session, remote.domain)
+
+
+@XEP.must("2.2.1", says="Before the identity of the initiating server is verified, it may send no stanza.")
+def test_stanza_without_dialback_is_not_accepted(alice: Session, remote: Remote) -> None:
+    session = caller(remote)
+    not_delivered(alice, session, remote.domain, lambda: through_or_ended(session))
+
+
+@XEP.must("2.2.1", says="While its key is being verified, the initiating server may send no stanza.")
+def test_stanza_while_verification_lasts_is_not_accepted(alice: Session, remote: Remote) -> None:
+    session = caller(remote)
+    ask_to_be_let_in(session)
+    is_asked(remote)
+    not_delivered(alice, session, remote.domain, lambda: through_or_ended(session))
+
+
+@XEP.must("2.2.1", says="A server whose key is invalid, and which has no other domain here, has its stream ended.")
+def test_invalid_key_ends_the_stream(remote: Remote) -> None:
+    session = caller(remote)
+    ask_to_be_let_in(session)
+    asking, asked = is_asked(remote)
+    verdict(asking, asked, "invalid")
+    session.expect_closed(stream=False)
+
+
+@XEP.should("2.2.1", says="A server whose key is invalid is told so: <db:result/> of type invalid.")
+def test_invalid_key_is_told_so(remote: Remote) -> None:
+    session = caller(remote)
+    ask_to_be_let_in(session)
+    asking, asked = is_asked(remote)
+    verdict(asking, asked, "invalid")
+    require_equal(result(session).get("type"), "invalid", "the type of <db:result/>")
+
+
+@XEP.must_not("2.2.1", says="Stanzas of a server whose key is invalid are not accepted.")
+def test_stanza_with_an_invalid_key_is_not_accepted(alice: Session, remote: Remote) -> None:
+    session = caller(remote)
+    ask_to_be_let_in(session)
+    asking, asked = is_asked(remote)
+    verdict(asking, asked, "invalid")
+
+    with suppress(ConnectionLost):  # it may have ended the stream already
+        not_delivered(alice, session, remote.domain, lambda: session.expect_closed(stream=False))
+
+
+# --- what does not let in (§3.1)
+
+
+@XEP.must("2.1.2", "3.1", says="An answer that comes on the stream of the one who wants to be let in does not count.")
+def test_answer_on_the_callers_own_stream_does_not_count(alice: Session, remote: Remote) -> None:
+    session = caller(remote)
+    ask_to_be_let_in(session)
+    _, asked = is_asked(remote)
+    verdict(session, asked, "valid")
+    not_delivered(alice, session, remote.domain, lambda: through_or_ended(session))
+
+
+@pytest.mark.parametrize("name", ["result", "verify"])
+@XEP.must("2.2.1", "3.1", says="A word that somebody is valid, for which nobody asked, lets nobody in.")
+def test_unasked_word_does_not_count(alice: Session, remote: Remote, name: str) -> None:
+    session = caller(remote)
+    word = dialback("result", session, kind="valid")
+    if name == "verify":
+        word = dialback("verify", session, kind="valid", stream_id=session.stream_id)
+    session.send(word)
+    not_delivered(alice, session, remote.domain, lambda: through_or_ended(session))
+
+
+@XEP.must("2.2.1", says="Who is let in for one sender domain sends no stanzas of another one.")
+def test_stanza_of_another_domain_is_not_accepted(alice: Session, remote: Remote, remotes: Remotes) -> None:
+    session = caller(remote)
+    are_let_in(remote, session)
+    not_delivered(alice, session, remotes().domain, lambda: through_or_ended(session))
+
+
+@XEP.must("2.2.1", says="Who is let in for one sender domain is not let in for what lies below it.")
+def test_stanza_of_a_subdomain_is_not_accepted(alice: Session, remote: Remote) -> None:
+    session = caller(remote)
+    are_let_in(remote, session)
+    not_delivered(alice, session, remote.sibling("below"), lambda: through_or_ended(session))
+
+
+# --- several domains on one stream (§2.2.1, §2.6)
+
+
+@XEP.must("2.2.1", says="While another key is verified, stanzas of a domain that was let in are still accepted.")
+def test_stanzas_go_on_while_another_key_is_verified(alice: Session, remote: Remote) -> None:
+    session = caller(remote)
+    are_let_in(remote, session)
+    ask_to_be_let_in(session, sender=remote.sibling("second"))
+    is_asked(remote, jid=remote.sibling("second"))
+    delivered(alice, session, remote.domain)
+
+
+@XEP.must("2.2.1", says="On a stream that was let in, requests about keys are still answered.")
+def test_requests_go_on_behind_authorisation(remote: Remote) -> None:
+    session = caller(remote)
+    are_let_in(remote, session)
+    be_through(session)
+
+
+@XEP.may("2.6.1", "2.2.1", says="One stream may carry several sender domains, each with a key of its own.")
+def test_second_sender_domain_is_let_in(alice: Session, remote: Remote) -> None:
+    session = caller(remote)
+    are_let_in(remote, session)
+    second = remote.sibling("second")
+    are_let_in(remote, session, sender=second)
+    delivered(alice, session, second)
+    delivered(alice, session, remote.domain)
+
+
+# --- errors (§2.5)
+
+
+@XEP.must("2.2.1", "2.5", says="A target domain that is not here is an error: item-not-found.")
+def test_unknown_target_is_an_error(remote: Remote) -> None:
+    session = caller(remote)
+    ask_to_be_let_in(session, to="nowhere.test")
+    require_dialback_error(result(session), "item-not-found")
+
+
+@XEP.must_not("2.2.1", says="A target domain that is not here does not end the stream.")
+def test_unknown_target_does_not_end_the_stream(remote: Remote) -> None:
+    session = caller(remote)
+    ask_to_be_let_in(session, to="nowhere.test")
+    result(session)
+    be_through(session)
+
+
+@XEP.must("2.4.2", says="A server that answers with dialback errors says so in its features: <dialback><errors/>.")
+def test_errors_are_advertised(remote: Remote) -> None:
+    session = caller(remote)
+    features = session.features
+    ask_to_be_let_in(session, to="nowhere.test")
+    require_dialback_error(result(session))
+    found = features.find("dialback:dialback/dialback:errors", NS) if features is not None else None
+    require(found is not None, "<dialback><errors/></dialback> in the features", features)
+
+
+@XEP.must("2.5", says="Where the authoritative server has an error, the initiating one gets remote-server-not-found.")
+def test_error_of_the_authoritative_server_is_told(remote: Remote) -> None:
+    session = caller(remote)
+    ask_to_be_let_in(session)
+    asking, asked = is_asked(remote)
+    verdict(asking, asked, "error", NO_SUCH_DOMAIN)
+    require_dialback_error(result(session), "remote-server-not-found")
+
+
+UNREACHABLE = ("remote-server-not-found", "remote-connection-failed", "remote-server-timeout")
+
+
+@pytest.mark.parametrize("place", ["nothing", "gone.s1", "refused.s0"])
+@XEP.must("2.5", says="Where the authoritative server cannot be reached, the initiating server gets an error.")
+def test_unreachable_domain_is_an_error(remote: Remote, place: str) -> None:
+    zone = remote.domain.partition(".")[2].partition(".")[2]
+    session = caller(remote, jid=f"{place}.{zone}")
+    ask_to_be_let_in(session)
+    require_dialback_error(result(session), *UNREACHABLE)
+
+
+@pytest.mark.parametrize("end", ["stream", "connection"])
+@XEP.should("2.1.2", "2.5", says="A request that the authoritative server leaves unanswered, and goes, has failed.")
+def test_unanswered_request_is_an_error(remote: Remote, end: str) -> None:
+    session = caller(remote)
+    ask_to_be_let_in(session)
+    asking, _ = is_asked(remote)
+    if end == "stream":
+        asking.close()
+    else:
+        asking.abandon()
+    require_dialback_error(result(session), *UNREACHABLE)
