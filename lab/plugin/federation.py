@@ -34,6 +34,7 @@ class Remote:
         self, connect: Connect, federation: Federation, authority: CertificateAuthority, *, direct: bool
     ) -> None:
         self._cell, self._connect, self._authority = connect.cell, connect, authority
+        self.zone = federation.zone
         self.door = Door(federation.host)
         self.direct = direct
         place = f"{'d' if direct else 's'}{self.door.port}.{federation.zone}"

@@ -144,8 +144,9 @@ def test_key_is_new_on_each_stream(alice: Session, remote: Remote) -> None:
         identifier = say(alice, remote.domain)
         session, asked = asks_to_be_let_in(remote)
         keys.append(key_of(asked))
-        session.close()
-        alice.expect(has_id(identifier), "the message, come back")
+        let_in(session)
+        session.expect(has_id(identifier), "the message that waited")
+        session.close(farewell=session.patience)
     require(keys[0] != keys[1], "two keys for two streams", f"the same key twice: {keys[0]}")
 
 
