@@ -44,6 +44,11 @@ class Remote:
         """Another domain that is served at the same place: `name` stands before ours."""
         return f"{name}.{self.domain}"
 
+    @property
+    def ca(self) -> Path | None:
+        """The authority that the subject's certificates are of."""
+        return self._cell.ca
+
     @cached_property
     def certificate(self) -> Path:
         """A right certificate of the domain, and of its siblings: a PEM file with key and chain."""
