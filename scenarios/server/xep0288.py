@@ -27,6 +27,7 @@ from lab.wire.session import Session, StreamEnded, StreamFailed, new_id
 from lab.wire.stream import Element
 from lab.wire.transport import ConnectionLost
 from scenarios.server.xep0220._dialback import (
+    arrives,
     ask_to_be_let_in,
     delivered,
     has_id,
@@ -77,8 +78,7 @@ def test_feature_is_in_its_namespace(remote: Remote) -> None:
 def test_stanzas_come_back_on_the_callers_stream(alice: Session, remote: Remote) -> None:
     session = both_ways(remote)
     identifier = say(alice, remote.domain)
-    got = session.expect(has_id(identifier), "alice's message on our own stream")
-    require_equal((got.get("from"), got.get("to")), (alice.jid, f"bob@{remote.domain}"), "from and to")
+    arrives(session, alice, identifier)
 
 
 @XEP.must("2.2", says="A request on a stream that goes both ways is answered on it.")
@@ -129,7 +129,7 @@ def test_without_the_request_nothing_comes_back(alice: Session, remote: Remote) 
     session = remote.call()
     identifier = say(alice, remote.domain)
     incoming = remote.receive()
-    incoming.expect(has_id(identifier), "the message on a stream of the server's own")
+    arrives(incoming, alice, identifier)
     session.nothing_by_now(
         text(alice.jid, f"bob@{remote.domain}", identifier), has_id(identifier), "a stanza on a one-way stream"
     )
@@ -171,21 +171,21 @@ OFFERS = pytest.mark.parametrize(
 @XEP.should("2.2", says="The server that calls asks for both ways before it logs in.")
 def test_request_comes_before_the_login(alice: Session, remote: Remote, offers: str) -> None:
     session, identifier = called(alice, remote, offers)
-    session.expect(has_id(identifier), "alice's message")
+    arrives(session, alice, identifier)
 
 
 @OFFERS
 @XEP.must("2.2", says="Stanzas that come back on the stream of the server that called are accepted.")
 def test_stanzas_come_back_on_the_servers_stream(alice: Session, remote: Remote, offers: str) -> None:
     session, identifier = called(alice, remote, offers)
-    session.expect(has_id(identifier), "alice's message")
+    arrives(session, alice, identifier)
     delivered(alice, session, remote.domain)
 
 
 @XEP.must("2.2", says="What comes back is accepted only from the domain that was called.")
 def test_stanza_of_another_domain_is_not_accepted(alice: Session, remote: Remote) -> None:
     session, identifier = called(alice, remote, OFFER_EXTERNAL)
-    session.expect(has_id(identifier), "alice's message")
+    arrives(session, alice, identifier)
     not_delivered(alice, session, remote.sibling("other"), lambda: answered_or_ended(session))
 
 
@@ -200,7 +200,7 @@ def test_tls_comes_first(alice: Session, remote: Remote) -> None:
     receive_login(session)
     if not session.both_ways:
         unsupported("asking for both ways on a stream of its own")
-    session.expect(has_id(identifier), "alice's message")
+    arrives(session, alice, identifier)
 
 
 def answered_or_ended(session: ServerSession) -> None:

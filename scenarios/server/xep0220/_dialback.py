@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
-from lab.plugin import require, unsupported
+from lab.plugin import require, require_equal, require_error, unsupported
 from lab.plugin.federation import Remote
 from lab.wire.namespaces import DIALBACK, SASL, SERVER
 from lab.wire.negotiation import Stage
@@ -28,6 +28,26 @@ def say(alice: Session, domain: str) -> str:
     return identifier
 
 
+def arrives(session: ServerSession, alice: Session, identifier: str, *, domain: str = "") -> None:
+    """What a user said comes to us, as it was said."""
+    got = session.expect(has_id(identifier), "the user's message")
+    _require_text(got, alice.jid, f"bob@{domain or session.jid}", identifier)
+
+
+def comes_back(alice: Session, identifier: str, domain: str, *conditions: str) -> None:
+    """What a user said comes back as an error, with one of these conditions (any, when none is given)."""
+    got = alice.expect(has_id(identifier), "the message, come back")
+    require_equal(
+        (localname(got), got.get("from"), got.get("to")), ("message", f"bob@{domain}", alice.jid), "what came"
+    )
+    require_error(got, *conditions)
+
+
+def _require_text(got: Element, sender: str, to: str, identifier: str) -> None:
+    seen = (localname(got), got.get("from"), got.get("to"), got.get("type"), got.findtext("{*}body"))
+    require_equal(seen, ("message", sender, to, "chat", f"dialback {identifier}"), "the message")
+
+
 def has_id(identifier: str) -> Matches:
     return lambda element: element.get("id") == identifier
 
@@ -46,6 +66,7 @@ def asks_to_be_let_in(remote: Remote) -> tuple[ServerSession, Element]:
     if not speaks_dialback(session):
         unsupported("the namespace jabber:server:dialback in its stream header")
     asked = session.expect(lambda e: is_dialback(e, "result"), "<db:result/> with a key")
+    require_equal((asked.get("from"), asked.get("to")), (session.domain, session.jid), "the domain pair")
     return session, asked
 
 
@@ -85,6 +106,7 @@ def is_asked(remote: Remote, *, jid: str = "", of: ServerSession | None = None) 
     while True:
         element = session.receive()
         if is_dialback(element, "verify"):
+            require_equal((element.get("from"), element.get("to")), (session.domain, session.jid), "the domain pair")
             return session, element
         if element.tag == f"{{{SASL}}}auth":  # it may log in first
             session.send(f"<success xmlns='{SASL}'/>")
@@ -97,11 +119,12 @@ def verdict(session: ServerSession, asked: Element, kind: str, content: str = ""
     session.send(dialback("verify", session, content, kind=kind, **facts))
 
 
-def result(session: ServerSession, sender: str = "") -> Element:
+def result(session: ServerSession, *, sender: str = "", to: str = "") -> Element:
     """What the subject says of our key."""
-    wanted = sender or session.jid
+    pair = (to or session.domain, sender or session.jid)
     return session.expect(
-        lambda e: is_dialback(e, "result") and e.get("to") == wanted, f"<db:result/> about the key of {wanted}"
+        lambda e: is_dialback(e, "result") and (e.get("from"), e.get("to")) == pair,
+        f"<db:result from='{pair[0]}' to='{pair[1]}'/>",
     )
 
 
@@ -110,7 +133,7 @@ def are_let_in(remote: Remote, session: ServerSession, *, sender: str = "", to: 
     ask_to_be_let_in(session, sender=sender, to=to)
     asking, asked = is_asked(remote, jid=sender)
     verdict(asking, asked, "valid")
-    told = result(session, sender)
+    told = result(session, sender=sender, to=to)
     require(told.get("type") == "valid", "<db:result/> of type valid", told)
     return asking
 
@@ -119,9 +142,10 @@ def be_through(session: ServerSession) -> None:
     """Wait until the subject has gone through all that we sent on this stream: it must answer about any key."""
     identifier = new_id()
     session.send(dialback("verify", session, "no such key", stream_id=identifier))
-    session.expect(
+    answer = session.expect(
         lambda e: is_dialback(e, "verify") and e.get("id") == identifier, "an answer to <db:verify/> on the stream"
     )
+    require_equal((answer.get("from"), answer.get("to")), (session.domain, session.jid), "the domain pair")
 
 
 def through_or_ended(session: ServerSession) -> None:
@@ -144,7 +168,7 @@ def delivered(alice: Session, session: Session, sender: str) -> None:
     identifier = new_id()
     session.send(text(f"bob@{sender}", alice.jid, identifier))
     got = alice.expect(has_id(identifier), "the message of a server that was verified")
-    require(got.get("from") == f"bob@{sender}", f"a message from bob@{sender}", got)
+    _require_text(got, f"bob@{sender}", alice.jid, identifier)
 
 
 def require_dialback_error(element: Element, *conditions: str) -> None:
@@ -154,10 +178,3 @@ def require_dialback_error(element: Element, *conditions: str) -> None:
     require(fits, f"type error, with {' or '.join(conditions) or 'a defined condition'}", element)
     error = element.find(f"{{{SERVER}}}error")
     require(error is not None, "<error/> in the namespace jabber:server", element)
-
-
-def require_returned(element: Element, condition: str) -> None:
-    """A stanza that came back to its sender."""
-    require(localname(element) == "message", "the message", element)
-    seen = stanza_error_condition(element)
-    require(element.get("type") == "error" and seen == condition, f"an error: {condition}", element)

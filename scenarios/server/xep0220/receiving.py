@@ -225,14 +225,14 @@ def caller_who_is_told_errors(remote: Remote, *, jid: str = "") -> ServerSession
 def test_unknown_target_is_an_error(remote: Remote) -> None:
     session = caller_who_is_told_errors(remote)
     ask_to_be_let_in(session, to="nowhere.test")
-    require_dialback_error(result(session))
+    require_dialback_error(result(session, to="nowhere.test"))
 
 
 @XEP.should("2.5", "2.2.1", says="A target domain that is not here is told by the condition item-not-found.")
 def test_unknown_target_is_not_found(remote: Remote) -> None:
     session = caller_who_is_told_errors(remote)
     ask_to_be_let_in(session, to="nowhere.test")
-    require_dialback_error(result(session), "item-not-found")
+    require_dialback_error(result(session, to="nowhere.test"), "item-not-found")
 
 
 @XEP.must_not("2.2.1", says="A target domain that is not here does not end the stream.")
@@ -248,7 +248,7 @@ def test_errors_are_advertised(remote: Remote) -> None:
     features = session.features
     ask_to_be_let_in(session, to="nowhere.test")
     try:
-        told = result(session)
+        told = result(session, to="nowhere.test")
     except (StreamFailed, StreamEnded, ConnectionLost):
         unsupported("dialback errors: the stream is ended instead")
     require_dialback_error(told)
