@@ -100,7 +100,7 @@ def known_checks(role: Role) -> dict[str, int]:
 
 
 def rows_of(provider: str, year: int) -> tuple[str, ...]:
-    """The ids of the suite's rows that ask for a provider."""
+    """The ids of the suite's rows that ask for a provider, or of the informational one."""
     return tuple(row.id for row in suites.load(year).rows_of(provider))
 
 
@@ -151,5 +151,5 @@ def _named(names: Sequence[str], chosen: list[Check]) -> list[Check]:
 
 def _providers_of(row_or_category: str, year: int) -> set[str]:
     suite = suites.load(year)
-    category = [row for row in suite.rows if row.category == row_or_category]
+    category = [row for row in (*suite.rows, *suite.informational) if row.category == row_or_category]
     return {name for row in category or [suite.row(row_or_category)] for name in row.measuring}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -35,9 +35,15 @@ class _Collector(catalogue.Problems):
     """The pytest plugin on the controlling side. It runs in this process; the checks may run in workers."""
 
     def __init__(
-        self, writer: Writer, sides: Sequence[Side], listener: Listener, gone: Callable[[], str | None]
+        self,
+        writer: Writer,
+        sides: Sequence[Side],
+        listener: Listener,
+        gone: Callable[[], str | None],
+        mentioned: Set[str],
     ) -> None:
         super().__init__()
+        self._mentioned = mentioned
         self._writer = writer
         self._sides = sides
         self._listener = listener
@@ -73,6 +79,7 @@ class _Collector(catalogue.Problems):
                 flaky=listed.flaky if listed else False,
             ),
             known_reason=listed.reason if listed else "",
+            informational=result.check.requirement.provider in self._mentioned,
         )
         if self.stopped:
             return
@@ -122,12 +129,14 @@ def execute(
     listener: Listener,
     gone: Callable[[], str | None],
     workers: int,
+    mentioned: Set[str] = frozenset(),
 ) -> Execution:
     """Run `checks` on the cell, in `workers` processes (0: in this one).
 
-    `sides` are those whose lists say what is expected; `gone` says why the subject is lost.
+    `sides` are those whose lists say what is expected; `gone` says why the subject is lost; `mentioned` are the
+    providers whose checks are informational (`schemas.suites`).
     """
-    collector = _Collector(writer, sides, listener, gone)
+    collector = _Collector(writer, sides, listener, gone, mentioned)
     code = pytest.main(catalogue.arguments(checks, cell_file, workers=workers), plugins=[collector])
     sys.stdout.flush()
     return Execution(

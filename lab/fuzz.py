@@ -90,12 +90,12 @@ class Fuzzed:
 def rows_of(year: int, wanted: Sequence[str] = (), role: Role = Role.SERVER) -> tuple[Row, ...]:
     """The rows that a suite asks of a role; those that `wanted` names (rows or categories), if any.
 
-    Raises UsageError where it names none of them.
+    Informational ones are among these where they are named. Raises UsageError where it names none of them.
     """
     suite = suites.load(year)
-    rows = suite.select(role)
     if not wanted:
-        return rows
+        return suite.select(role)
+    rows = (*suite.select(role), *suite.informational)
     for name in wanted:
         if not any(name in (row.id, row.category) for row in rows):
             suite.row(name)  # says which there are

@@ -58,7 +58,7 @@ ClientNames = Annotated[
 Year = Annotated[int, typer.Option("--suite", "--year", help="The year of the compliance suite.")]
 Rows = Annotated[
     list[str] | None,
-    typer.Option("--row", help="Only the checks of this row, or of this category (repeatable): core/tls, core."),
+    typer.Option("--row", help="Only this row's checks, or this category's (repeatable): core/tls, informational."),
 ]
 Checks = Annotated[
     list[str] | None,

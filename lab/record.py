@@ -76,6 +76,18 @@ class CheckResult:
     strictness: tuple[Strictness, ...] = ()
     blamed: str = ""
     """In a pair: the name of the subject that broke a requirement; empty where all kept to the letter."""
+    informational: bool = False
+    """Whether the suite only mentions the provider, and no row of it asks for it."""
+
+    @property
+    def binding(self) -> bool:
+        """Whether a bad outcome counts: an informational check's failure is only told. A crash is one anywhere."""
+        return not self.informational or self.outcome in {Outcome.CRASH, Outcome.ERROR}
+
+    @property
+    def gates(self) -> bool:
+        """Whether it turns its run red: bad and on no list, or on a list and passing."""
+        return self.binding and self.expectation in {Expectation.UNEXPECTED, Expectation.FIXED}
 
     def to_event(self) -> dict[str, Any]:
         requirement = self.check.requirement
@@ -99,6 +111,7 @@ class CheckResult:
             "trace": [[round(e.at, 6), e.session, e.direction, e.text] for e in self.trace],
             "strictness": [asdict(s) for s in self.strictness],
             "blamed": self.blamed,
+            "informational": self.informational,
         }
 
     @classmethod
@@ -125,6 +138,7 @@ class CheckResult:
             trace=tuple(TraceEntry(*entry) for entry in event["trace"]),
             strictness=tuple(Strictness(**one) for one in event.get("strictness", ())),
             blamed=event.get("blamed", ""),
+            informational=event.get("informational", False),
         )
 
 

@@ -39,7 +39,8 @@ from lab.starting import (
 )
 from lab.subjects import Client, Subject
 from lab.subjects.known import KnownFinding
-from lab.verdict import Check, Expectation, unexplained
+from lab.verdict import Check, unexplained
+from schemas import suites
 from schemas.robustness import Trial
 
 SEED = 2021  # of the short campaign, unless another is asked for: the same stanzas in every run
@@ -117,6 +118,7 @@ def run(plan: Plan, display: Display) -> Run:
                     listener=display,
                     gone=lambda: _gone(cell, plan.out),
                     workers=min(plan.workers, len(plan.checks)) if plan.workers > 1 else 0,
+                    mentioned=suites.load(plan.year).mentioned,
                 )
                 if plan.trials and not execution.interrupted and not execution.stopped:
                     fuzzed = _fuzzed(plan, cell_running, cell, known.findings, writer, display)
@@ -190,16 +192,16 @@ def _footer(execution: Execution, duration: float, exit_code: int) -> Footer:
 def _exit_code(execution: Execution, *, exited: bool) -> int:
     """0 all as expected, 1 an unexpected outcome or nothing run (DESIGN, exit codes); 3 the subject was lost.
 
-    One that exited, and was started again, is as expected only where a check says so.
+    One that exited, and was started again, is as expected only where a check says so. What is informational is told,
+    and no more (`CheckResult.gates`).
     """
     if execution.interrupted:
         return INTERRUPTED
     if execution.stopped:
         return ExitCode.MACHINE
-    unexpected = {Expectation.UNEXPECTED, Expectation.FIXED}
     if not execution.results or unexplained((r.outcome for r in execution.results), exited=exited):
         return ExitCode.UNEXPECTED
-    return ExitCode.UNEXPECTED if any(r.expectation in unexpected for r in execution.results) else ExitCode.OK
+    return ExitCode.UNEXPECTED if any(r.gates for r in execution.results) else ExitCode.OK
 
 
 def _gone(cell: Cell, run_dir: Path) -> str | None:

@@ -10,14 +10,16 @@ import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 from lab.errors import UsageError
-from schemas import tables
+from schemas import sections, tables
 from schemas.tables import Table
 
 FOLDER = Path(__file__).parent / "suites"
+INFORMATIONAL = "informational"
+"""The category of what a suite only mentions: of note, or of the future. No row asks for it, and nothing gates."""
 
 
 class Role(StrEnum):
@@ -115,10 +117,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Note:
-    """A hint of the suite that no row asks for: our words, and the specifications that it names."""
+    """A hint of the suite that no row asks for: our words, and the specifications that it names.
+
+    `also` are those that it does not name, and that what it names stands upon, or that took its place since.
+    """
 
     text: str
     specifications: tuple[str, ...]
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -150,14 +156,29 @@ class Suite:
     future: tuple[Note, ...]
     footnotes: Mapping[str, str] = field(hash=False)
 
+    @cached_property
+    def informational(self) -> tuple[Row, ...]:
+        """A row for each specification that the suite mentions and no row of its own is measured by.
+
+        They are required nowhere: what they come to is told, and changes neither a row of the suite nor an exit code.
+        """
+        asked = frozenset(name for row in self.rows for name in row.measuring)
+        notes = [note for category in self.categories for note in category.of_note]
+        named = dict.fromkeys(name for note in (*notes, *self.future) for name in (*note.specifications, *note.also))
+        return tuple(_informational(name) for name in named if name not in asked)
+
+    @cached_property
+    def mentioned(self) -> frozenset[str]:
+        """The providers of the informational rows."""
+        return frozenset(provider.id for row in self.informational for provider in row.providers)
+
     def row(self, row_id: str) -> Row:
-        """The row of that id. Raises UsageError with the nearest ids."""
-        for row in self.rows:
+        """The row of that id, an informational one, too. Raises UsageError with the nearest ids."""
+        rows = (*self.rows, *self.informational)
+        for row in rows:
             if row.id == row_id:
                 return row
-        raise UsageError(
-            f"{self.name} has no row {row_id!r}", hint=tables.nearest(row_id, (row.id for row in self.rows))
-        )
+        raise UsageError(f"{self.name} has no row {row_id!r}", hint=tables.nearest(row_id, (row.id for row in rows)))
 
     def category(self, category_id: str) -> Category:
         """The category of that id. Raises UsageError with the nearest ids."""
@@ -174,6 +195,8 @@ class Suite:
     ) -> tuple[Row, ...]:
         """The rows of a category that say something (not N/A) to a role at a level; None stands for any.
 
+        Those that are informational are in none of them.
+
         Raises UsageError when there is no such category.
         """
         if category is not None:
@@ -187,8 +210,8 @@ class Suite:
         )
 
     def rows_of(self, provider_id: str) -> tuple[Row, ...]:
-        """The rows that ask for a provider, itself or below another."""
-        return tuple(row for row in self.rows if provider_id in row.measuring)
+        """The rows that ask for a provider, itself or below another; of one that none asks for, the informational."""
+        return tuple(row for row in (*self.rows, *self.informational) if provider_id in row.measuring)
 
 
 def chosen(role: Role | None, level: Level | None) -> tuple[Place, ...]:
@@ -248,7 +271,7 @@ def _category(table: Table) -> Category:
 
 
 def _note(table: Table) -> Note:
-    note = Note(table.text("text"), table.texts("specifications"))
+    note = Note(table.text("text"), table.texts("specifications"), table.texts("also"))
     table.done()
     return note
 
@@ -283,6 +306,18 @@ def _provider(table: Table) -> Provider:
     )
     table.done()
     return provider
+
+
+def _informational(provider: str) -> Row:
+    title = sections.load(provider).title if provider in sections.providers() else provider
+    return Row(
+        id=f"{INFORMATIONAL}/{provider.lower().replace(' ', '-')}",
+        feature=title,
+        providers=(Provider(provider, title),),
+        marks=dict.fromkeys(PLACES, Mark.NOT_REQUIRED),
+        footnotes=dict.fromkeys(PLACES, ()),
+        combine=dict.fromkeys(PLACES, Combine.ALL),
+    )
 
 
 def _whole(suite: Suite, top: Table) -> None:

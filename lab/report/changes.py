@@ -41,11 +41,13 @@ class Group:
 def groups(difference: Difference) -> tuple[Group, ...]:
     """The groups that are not empty, the worst first."""
     listed, unlisted = _by_list(difference.new_findings)
+    told = [change for change in (*difference.newly_bad, *difference.lost) if not _loud(change)]
     found = (
-        Group("Newly bad", tuple(_in_full(c, difference.after) for c in difference.newly_bad), loud=True),
-        Group("No longer supported", tuple(map(_brief, difference.lost)), loud=True),
+        Group("Newly bad", tuple(_in_full(c, difference.after) for c in difference.newly_bad if _loud(c)), loud=True),
+        Group("No longer supported", tuple(_brief(c) for c in difference.lost if _loud(c)), loud=True),
         Group("New findings", tuple(_finding(f) for f in unlisted), loud=True),
         Group("The subject", tuple(Entry("", trouble) for trouble in difference.troubles), loud=True),
+        Group("Newly bad, informational", tuple(_in_full(c, difference.after) for c in told)),
         Group("Newly good", tuple(map(_brief, difference.newly_good))),
         Group("Changed otherwise", tuple(map(_brief, difference.changed))),
         Group("Flaky: listed as coming and going", tuple(map(_brief, difference.flaky))),
@@ -131,6 +133,10 @@ def _by_list(findings: Iterable[Found]) -> tuple[list[Found], list[Found]]:
         [f for f in found if f.expectation is not Expectation.UNEXPECTED],
         [f for f in found if f.expectation is Expectation.UNEXPECTED],
     )
+
+
+def _loud(change: Change) -> bool:
+    return change.after.binding
 
 
 def _moved(change: Change) -> str:

@@ -28,7 +28,9 @@ def rendered(judgement: Judgement, shown: CheckResult | Found, console: Console)
 def _check(judgement: Judgement, result: CheckResult, console: Console) -> None:
     requirement = result.check.requirement
     section = requirement.sections[0] if requirement.sections else ""
-    console.print(Text.assemble(sign(result.outcome), "  ", (result.check.name, "bold"), f"  ({result.expectation})"))
+    console.print(
+        Text.assemble(sign(result.outcome), "  ", (result.check.name, "bold"), f"  ({words.expectation(result)})")
+    )
     facts = {
         "requires": f"{requirement.keyword}: {requirement.says}",
         "stands in": f"{words.where(requirement)}, version {requirement.version}",

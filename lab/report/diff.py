@@ -87,15 +87,21 @@ class Difference:
 
     @property
     def worse(self) -> bool:
-        """Whether something is newly bad: a check, a finding on no list, the subject's memory or life; or is lost."""
+        """Whether something is newly bad: a check, a finding on no list, the subject's memory or life; or is lost.
+
+        What is informational is not meant, unless it is a crash.
+        """
         unexpected = any(found.expectation is Expectation.UNEXPECTED for found in self.new_findings)
-        return bool(self.newly_bad or self.lost or unexpected or self.troubles)
+        checks = any(change.after.binding for change in (*self.newly_bad, *self.lost))
+        return bool(checks or unexpected or self.troubles)
 
     @property
     def nothing(self) -> bool:
         """Whether all that both tried came to the same, and both tried the same."""
         return not (
             self.worse
+            or self.newly_bad
+            or self.lost
             or self.newly_good
             or self.changed
             or self.flaky
@@ -190,8 +196,8 @@ def _troubles(before: Record, after: Record) -> Iterator[str]:
 
 
 def _rows(before: Judgement, after: Judgement) -> Iterator[RowChange]:
-    older = {row.row.id: row for row in before.rows}
-    for row in after.rows:
+    older = {row.row.id: row for row in (*before.rows, *before.informational)}
+    for row in (*after.rows, *after.informational):
         was = older.get(row.row.id)
         if was is None:
             continue

@@ -24,6 +24,7 @@ from schemas import suites
 from schemas.suites import Category, Combine, Level, Mark, Role, Row, Suite
 
 MET = {RowOutcome.PASS, RowOutcome.NON_STRICT}
+MENTIONED = Category(suites.INFORMATIONAL, "Informational: what the suite only mentions", (), ())
 FINDING = "robustness/"
 """Stands before a finding's name where checks have names too."""
 
@@ -47,13 +48,17 @@ class Tally:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A record, judged. `rows` are those that the run was about; `untried` counts the role's other ones."""
+    """A record, judged. `rows` are those that the run was about; `untried` counts the role's other ones.
+
+    `informational` are those of what the suite only mentions: told beside the rows, and part of no tally.
+    """
 
     record: Record
     suite: Suite
     role: Role
     rows: tuple[RowResult, ...]
     untried: int
+    informational: tuple[RowResult, ...] = ()
 
     @property
     def subject(self) -> str:
@@ -67,7 +72,8 @@ class Judgement:
     @cached_property
     def results(self) -> tuple[CheckResult, ...]:
         """Every result, in the order of the specifications: by provider as the rows have them, then by section."""
-        providers = list(dict.fromkeys(p.provider for row in self.rows for p in row.providers))
+        rows = (*self.rows, *self.informational)
+        providers = list(dict.fromkeys(p.provider for row in rows for p in row.providers))
         return tuple(sorted(self.record.results, key=lambda r: _reading_order(r.check, providers)))
 
     @cached_property
@@ -80,14 +86,19 @@ class Judgement:
 
     @cached_property
     def failures(self) -> tuple[CheckResult, ...]:
-        """Bad outcomes; those on no list first."""
+        """Bad outcomes; those that turn the run red first, then those on no list."""
         bad = [r for r in self.results if r.outcome.bad]
-        return tuple(sorted(bad, key=lambda r: r.expectation is not Expectation.UNEXPECTED))
+        return tuple(sorted(bad, key=lambda r: (not r.gates, r.expectation is not Expectation.UNEXPECTED)))
 
     @cached_property
     def unexpected(self) -> tuple[CheckResult, ...]:
         """The checks that turn the run red: bad and on no list, or on a list and passing."""
-        return tuple(r for r in self.results if r.expectation in {Expectation.UNEXPECTED, Expectation.FIXED})
+        return tuple(r for r in self.results if r.gates)
+
+    @cached_property
+    def told(self) -> tuple[CheckResult, ...]:
+        """The informational failures that are on no list: they turn nothing red."""
+        return tuple(r for r in self.results if r.expectation is Expectation.UNEXPECTED and not r.gates)
 
     @cached_property
     def findings(self) -> tuple[Found, ...]:
@@ -199,6 +210,11 @@ class Judgement:
         return tuple((category, rows) for category, rows in found if rows)
 
     @property
+    def parts(self) -> tuple[tuple[Category, tuple[RowResult, ...]], ...]:
+        """As `categories`, and behind them what is informational."""
+        return (*self.categories, (MENTIONED, self.informational)) if self.informational else self.categories
+
+    @property
     def duration(self) -> float:
         """How long the run took, in seconds; of a run that did not finish, as far as is known."""
         if self.record.footer:
@@ -259,14 +275,17 @@ def judge(record: Record) -> Judgement:
     suite = _suite(record.header.suite)
     if record.header.role == "pair":  # the suites' rows are of one side
         return Judgement(record, suite, Role.CLIENT, (), untried=0)
+    known = record.header.known_checks
     role = Role(record.header.role)
     outcomes: dict[str, list[Outcome]] = defaultdict(list)
     for result in record.results:
         if result.check.role == record.header.role:
             outcomes[result.check.requirement.provider].append(result.outcome)
     rows = [row for row in suite.select(role) if _meant(row, record)]
-    judged = tuple(judge_row(row, role, outcomes, record.header.known_checks) for row in rows)
-    return Judgement(record, suite, role, judged, untried=len(suite.select(role)) - len(rows))
+    judged = tuple(judge_row(row, role, outcomes, known) for row in rows)
+    mentioned = [row for row in suite.informational if row.measuring & set(known) and _meant(row, record)]
+    told = tuple(judge_row(row, role, outcomes, known) for row in mentioned)
+    return Judgement(record, suite, role, judged, len(suite.select(role)) - len(rows), told)
 
 
 def _meant(row: Row, record: Record) -> bool:

@@ -1,8 +1,8 @@
 """A run as JUnit XML, the way CI systems read it: red where the run is red.
 
-A listed failure is skipped and a fixed one fails, as pytest does with `xfail` and its strict mode; a finding is a
-case of its own, skipped where it is listed or flaky. A run that did not finish is an error of its own. Whatever a
-subject sent is XML 1.0 here.
+A listed failure is skipped and a fixed one fails, as pytest does with `xfail` and its strict mode; one that is only
+informational is skipped, and says so. A finding is a case of its own, skipped where it is listed or flaky. A run that
+did not finish is an error of its own. Whatever a subject sent is XML 1.0 here.
 """
 
 from __future__ import annotations
@@ -80,6 +80,7 @@ def _case(judgement: Judgement, result: CheckResult) -> Element:
         "keyword": requirement.keyword,
         "outcome": result.outcome,
         "expectation": result.expectation,
+        "informational": "yes" if result.informational else "",
     }
     case.append(_properties(facts))
     verdict = _verdict(result)
@@ -92,7 +93,7 @@ def _verdict(result: CheckResult) -> str:
     """`failure`, `error`, `skipped`, or nothing where the case passes."""
     if result.outcome is Outcome.ERROR:
         return "error"
-    if result.expectation in {Expectation.UNEXPECTED, Expectation.FIXED}:
+    if result.gates:
         return "failure"
     if result.outcome.bad or result.outcome in {Outcome.UNSUPPORTED, Outcome.IMPOSSIBLE}:
         return "skipped"
@@ -104,6 +105,8 @@ def _message(result: CheckResult) -> str:
         return f"listed as failing, but passes: mend the list ({result.known_reason})"
     if result.expectation in {Expectation.KNOWN, Expectation.FLAKY} and result.known_reason:
         return f"{result.expectation}: {result.known_reason}"
+    if result.outcome.bad and not result.binding:
+        return f"informational: {result.seen or result.reason or result.outcome}"
     return result.seen or result.reason or result.outcome
 
 

@@ -27,15 +27,17 @@ def rendered(judgement: Judgement, since: Difference | None = None) -> bytes:
 
 
 def _lines(judgement: Judgement, since: Difference | None) -> Iterator[str]:
-    failures = [r for r in judgement.failures if r.expectation is Expectation.UNEXPECTED]
+    failures = [r for r in judgement.unexpected if r.outcome.bad]
+    told = judgement.told
     fixed = judgement.of(Expectation.FIXED)
     troubles = list(_troubles(judgement))
     rows = diff_markdown.rows(since) if since else []
     lost = since.lost if since else ()
-    if not (failures or fixed or judgement.unexpected_findings or troubles or rows or lost) and judgement.whole:
+    new = failures or told or fixed or judgement.unexpected_findings or troubles or rows or lost
+    if not new and judgement.whole:
         yield f"**{text(judgement.subject)}**: nothing new; {_tried(judgement)}, all as expected{_flaky(judgement)}."
         return
-    yield f"## {text(judgement.subject)}: {_headline(judgement, len(failures), len(fixed), len(lost))}"
+    yield f"## {text(judgement.subject)}: {_headline(judgement, len(failures), len(told), len(fixed), len(lost))}"
     yield ""
     package = judgement.record.header.subject.get("package", "")
     yield f"{code(package)}{' ' if package else ''}{_tried(judgement)}{_flaky(judgement)}."
@@ -49,6 +51,8 @@ def _lines(judgement: Judgement, since: Difference | None) -> Iterator[str]:
         yield from rows
     was = {change.name: str(change.before.outcome) for change in since.newly_bad} if since else {}
     yield from _listing("New failures", [_failure(judgement, r, was) for r in failures])
+    informational = "New failures, informational: the suite only mentions it, and they turn no run red"
+    yield from _listing(informational, [_failure(judgement, r, was) for r in told])
     yield from _listing("New findings of fuzzing", [_finding(found) for found in judgement.unexpected_findings])
     gone = [Entry(change.name, f"{change.before.outcome} → {change.after.outcome}") for change in lost]
     yield from _listing("No longer supported", gone)
@@ -58,11 +62,12 @@ def _lines(judgement: Judgement, since: Difference | None) -> Iterator[str]:
     yield from _listing("Flaky: listed as coming and going", flaky)
 
 
-def _headline(judgement: Judgement, failures: int, fixed: int, lost: int) -> str:
+def _headline(judgement: Judgement, failures: int, told: int, fixed: int, lost: int) -> str:
     findings = len(judgement.unexpected_findings)
     counts = [
         words.number(failures, "new failure") if failures else "",
         words.number(findings, "new finding") if findings else "",
+        words.number(told, "informational failure") if told else "",
         f"{lost} no longer supported" if lost else "",
         f"{fixed} fixed" if fixed else "",
     ]

@@ -16,7 +16,7 @@ from rich.text import Text
 from lab.record import CheckResult
 from lab.report import claims, findings, words
 from lab.report.blocks import ANSWER, IN_BRIEF, IN_FULL, in_a_line, listed, pairs, replay, sign
-from lab.report.judgement import Claim, Judgement, counts_of
+from lab.report.judgement import MENTIONED, Claim, Judgement, counts_of
 from lab.report.visible import cut, plain, tail
 from lab.rows import RowResult
 from lab.verdict import Expectation, Outcome
@@ -52,17 +52,18 @@ def _unfinished(judgement: Judgement, console: Console) -> None:
 
 def _rows(judgement: Judgement, console: Console) -> None:
     close = judgement.fuzzed and console.width < WIDE
-    for category, rows in judgement.categories:
+    for category, rows in judgement.parts:
+        asked = category is not MENTIONED
         table = Table(box=None, padding=(0, 1 if close else 2, 0, 0), pad_edge=False, expand=True, header_style="dim")
         table.add_column(Text(category.title, style="bold not dim"), ratio=1, overflow="fold")
-        for column in ("core", "adv.", "claimed", "measured"):
+        for column in (*(("core", "adv.") if asked else ()), "claimed", "measured"):
             table.add_column(column, no_wrap=True)
         if not judgement.only_fuzzed:
             table.add_column("passed", justify="right", no_wrap=True)
         if judgement.fuzzed:
             table.add_column("robust", no_wrap=True)
         for row in rows:
-            table.add_row(*_row(judgement, row))
+            table.add_row(*_row(judgement, row, asked=asked))
         console.print()
         console.print(table)
     if judgement.untried:
@@ -70,10 +71,10 @@ def _rows(judgement: Judgement, console: Console) -> None:
         console.print(Text(f"\n{others}", style="dim"))
 
 
-def _row(judgement: Judgement, row: RowResult) -> Iterable[Text]:
+def _row(judgement: Judgement, row: RowResult, *, asked: bool) -> Iterable[Text]:
     claim = judgement.claim(row)
     yield Text.assemble(row.row.feature, "\n", (row.row.id, "dim"))
-    for level in Level:
+    for level in Level if asked else ():
         required = row.marks[level] is Mark.REQUIRED
         yield Text(words.MARKS[row.marks[level]], style="" if required else "dim")
     yield Text(claim, style="dim" if claim is Claim.UNKNOWN else "")
@@ -122,8 +123,8 @@ def _failures(judgement: Judgement, console: Console) -> None:
 def _failure(judgement: Judgement, result: CheckResult, console: Console) -> None:
     requirement = result.check.requirement
     name = Text.assemble(sign(result.outcome), "  ", (result.check.name, "bold"))
-    if result.expectation is not Expectation.UNEXPECTED:
-        name.append(f"  ({result.expectation})", style="yellow")
+    if not result.gates:
+        name.append(f"  ({words.expectation(result)})", style="yellow")
     console.print()
     console.print(name)
     says = Text.assemble((f"{words.where(requirement)} {requirement.keyword}: ", "dim"), plain(requirement.says))
@@ -218,6 +219,8 @@ def _total_line(judgement: Judgement) -> str:
     parts = [line]
     if judgement.unexpected:
         parts.append(f"{len(judgement.unexpected)} unexpected")
+    if judgement.told:
+        parts.append(f"{len(judgement.told)} informational")
     if judgement.fuzzed:
         parts.append(findings.counted(judgement))
     if campaign and campaign.memory:

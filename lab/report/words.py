@@ -6,11 +6,12 @@ import re
 from datetime import datetime
 from urllib.parse import quote
 
+from lab.record import CheckResult
 from lab.report.visible import cut
 from lab.robustness import Found, Robust
 from lab.rows import RowOutcome
 from lab.verdict import Outcome, Requirement
-from schemas import sections
+from schemas import sections, suites
 from schemas.suites import Mark
 
 SIGNS: dict[str, str] = {
@@ -73,6 +74,11 @@ def lasted(seconds: float) -> str:
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     return f"{seconds:.1f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:02.0f} s"
+
+
+def expectation(result: CheckResult) -> str:
+    """`known`, `unexpected`; with `informational` where a failure turns nothing red for being that."""
+    return result.expectation.value if result.binding else f"{result.expectation}, {suites.INFORMATIONAL}"
 
 
 def number(count: int, what: str) -> str:

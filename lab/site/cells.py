@@ -113,7 +113,7 @@ class Cell:
     @cached_property
     def rows(self) -> dict[str, RowResult]:
         """The rows that the cell was tried for, now."""
-        return {row.row.id: row for row in self.judgement.rows}
+        return {row.row.id: row for row in _all_rows(self.judgement)}
 
     @cached_property
     def rows_by_night(self) -> tuple[dict[str, dict[str, str]], ...]:
@@ -121,7 +121,7 @@ class Cell:
         return tuple(
             {
                 row.row.id: {level.value: row.outcome[level].value for level in Level}
-                for row in (judge(night.record).rows if night.record.results else ())
+                for row in (_all_rows(judge(night.record)) if night.record.results else ())
             }
             for night in self.nights
         )
@@ -187,6 +187,11 @@ class Collection:
     def at(self) -> dict[str, str]:
         """Name of a check -> its page."""
         return {name: f"checks/{path(name)}.html" for name in self.checks}
+
+
+def _all_rows(judgement: Judgement) -> tuple[RowResult, ...]:
+    """The rows of the suite, and the informational ones, which have pages of the same kind."""
+    return judgement.rows + judgement.informational
 
 
 def gather(read: Iterable[Read | Skipped]) -> Collection:

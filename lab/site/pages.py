@@ -51,7 +51,7 @@ def pages(collection: Collection) -> Iterator[Page]:
         facts = subject.of_subject_page(one, collection)
         yield Page(one.address, "subject-page.html.j2", plain(one.label), facts)
     for suite in collection.suites:
-        for row in matrix.SUITES[suite].rows:
+        for row in matrix.rows_of(matrix.SUITES[suite]):
             if row.id in collection.rows[suite]:
                 title = f"{row.feature}: {suite}"
                 yield Page(row_address(suite, row.id), "row-page.html.j2", title, of_row(suite, row, collection))

@@ -66,6 +66,7 @@ def result(
     strictness: tuple[Strictness, ...] = (),
     role: Role = "server",
     blamed: str = "",
+    informational: bool = False,
 ) -> CheckResult:
     """A check's result; provider and expectation follow from name and outcome unless they are given."""
     kind, _, number = name.partition("/")[0].partition("-")
@@ -84,7 +85,13 @@ def result(
         trace=traffic(start=started) if trace is None else trace,
         strictness=strictness,
         blamed=blamed,
+        informational=informational,
     )
+
+
+def mentioned(name: str, outcome: Outcome, expectation: Expectation | None = None) -> CheckResult:
+    """A result of a specification that the suite only mentions."""
+    return result(name, outcome, expectation, seen="another answer", informational=True)
 
 
 def mismatch(value: str = "a", *, count: int = 1, seen: str = "<iq type='result'/>") -> Strictness:

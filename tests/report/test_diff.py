@@ -14,6 +14,7 @@ from rich.console import Console
 
 from lab import report
 from lab.record import CheckResult, Record
+from lab.report import changes
 from lab.report.diff import Difference
 from lab.rows import RowOutcome
 from lab.verdict import Expectation, Outcome
@@ -41,8 +42,8 @@ def _printed(difference: Difference) -> str:
     return console.file.getvalue()
 
 
-def _names(changes: Any) -> list[str]:
-    return [change.name for change in changes]
+def _names(changed: Any) -> list[str]:
+    return [change.name for change in changed]
 
 
 A, B, C, D, E = (f"xep-0030/{name}" for name in "abcde")
@@ -213,3 +214,18 @@ def test_whatever_a_subject_sent_harms_no_reader(compared: Any) -> None:
 
 def test_colour_is_for_terminals(record: Record) -> None:
     assert "\x1b" not in _printed(report.diff(record, record))
+
+
+@pytest.mark.parametrize("outcome", [Outcome.FAIL, Outcome.UNSUPPORTED])
+def test_what_is_informational_makes_nothing_worse(compared: Any, outcome: Outcome) -> None:
+    difference = compared((building.mentioned(A, Outcome.PASS),), (building.mentioned(A, outcome),))
+    assert [change.name for change in (*difference.newly_bad, *difference.lost)] == [A]
+    assert not difference.worse
+    assert not difference.nothing
+    (group,) = changes.groups(difference)
+    assert not group.loud
+
+
+def test_a_crash_is_worse_wherever_it_comes(compared: Any) -> None:
+    difference = compared((building.mentioned(A, Outcome.PASS),), (building.mentioned(A, Outcome.CRASH),))
+    assert difference.worse

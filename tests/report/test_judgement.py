@@ -275,3 +275,45 @@ def test_the_page_of_a_pair_has_no_rows(tmp_path: Path) -> None:
     page = report.write_all(path, tmp_path).html.read_text("utf-8")
     assert 'id="rows"' not in page
     assert 'id="checks"' in page
+
+
+TOLD = (
+    building.result("xep-0030/info-is-answered"),
+    building.mentioned("xep-0077/conflict-is-told", Outcome.FAIL),
+    building.mentioned("xep-0077/fields-are-told", Outcome.PASS),
+    building.mentioned("xep-0157/addresses-are-uris", Outcome.PASS, Expectation.FIXED),
+)
+"""A green run, with a failure in what the suite only mentions, and one that is listed and passes."""
+MENTIONED = {"XEP-0030": 1, "XEP-0077": 2, "XEP-0157": 1}
+
+
+def test_what_is_informational_has_rows_of_its_own(tmp_path: Path) -> None:
+    judgement = judge(building.record(tmp_path / "run.ndjson", TOLD, known_checks=MENTIONED))
+    assert [row.row.id for row in judgement.rows] == ["core/feature-discovery"]
+    rows = {row.row.id: row.outcome[Level.CORE] for row in judgement.informational}
+    assert rows == {"informational/xep-0077": RowOutcome.FAIL, "informational/xep-0157": RowOutcome.PASS}
+    assert [(category.id, len(rows)) for category, rows in judgement.parts] == [("core", 1), ("informational", 2)]
+    assert judgement.tally(Level.ADVANCED) == Tally(1, 1)
+
+
+def test_what_is_informational_turns_no_run_red(tmp_path: Path) -> None:
+    judgement = judge(building.record(tmp_path / "run.ndjson", TOLD, known_checks=MENTIONED))
+    assert not judgement.red
+    assert judgement.unexpected == ()
+    assert [r.check.name for r in judgement.told] == ["xep-0077/conflict-is-told"]
+    assert [r.check.name for r in judgement.failures] == ["xep-0077/conflict-is-told"]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.CRASH, Outcome.ERROR])
+def test_a_crash_and_an_error_of_the_lab_count_wherever_they_come(tmp_path: Path, outcome: Outcome) -> None:
+    results = (*TOLD, building.mentioned("xep-0157/form-is-there", outcome))
+    judgement = judge(building.record(tmp_path / "run.ndjson", results, known_checks=MENTIONED))
+    assert judgement.red
+    assert [r.check.name for r in judgement.unexpected] == ["xep-0157/form-is-there"]
+
+
+def test_only_what_has_checks_of_the_role_is_shown_as_informational(tmp_path: Path) -> None:
+    asked = ("informational",)
+    judgement = judge(building.record(tmp_path / "run.ndjson", (), rows=asked, known_checks={"XEP-0077": 2}))
+    assert [row.row.id for row in judgement.informational] == ["informational/xep-0077"]
+    assert judgement.rows == ()

@@ -216,3 +216,20 @@ def test_whatever_fuzzing_sends_is_xml_and_json(tmp_path: Path) -> None:
     SUMMARY.validate(data)
     assert "<script>" in data["findings"][0]["sent"]
     assert all(path.stat().st_size < 300_000 for path in (written.html, written.junit, written.summary))
+
+
+def test_what_is_informational_is_skipped_and_a_part_of_its_own(tmp_path: Path) -> None:
+    results = (building.result("xep-0030/a"), building.mentioned("xep-0077/b", Outcome.FAIL))
+    written = _written(tmp_path, results, known_checks={"XEP-0030": 1, "XEP-0077": 1})
+    assert _cases(written) == {"the run finished": "", "xep-0030/a": "", "xep-0077/b": "skipped"}
+    data = json.loads(written.summary.read_bytes())
+    Draft202012Validator(SCHEMA).validate(data)
+    assert [row["id"] for row in data["rows"]] == ["core/feature-discovery"]
+    (row,) = data["informational"]
+    assert (row["id"], row["outcome"]["core"]) == ("informational/xep-0077", "fail")
+    assert data["failures"][0]["informational"] is True
+
+
+def test_a_crash_in_what_is_informational_is_red_in_junit(tmp_path: Path) -> None:
+    cases = _cases(_written(tmp_path, (building.mentioned("xep-0077/b", Outcome.CRASH),)))
+    assert cases == {"the run finished": "", "xep-0077/b": "failure"}

@@ -119,3 +119,10 @@ def test_it_stays_short_and_harmless(news: Any) -> None:
     for mark in ("@", "](", "`z`", "://", "www.", "**b", "{{"):
         assert mark not in text, mark
     assert all(re.match(r"(#{2,3} |  - \w+: |- |<code>|\*\*|$)", line) for line in text.splitlines())
+
+
+def test_what_is_informational_is_told_and_no_new_failure(news: Any) -> None:
+    text = news(result(A), building.mentioned("xep-0077/b", Outcome.FAIL))
+    assert text.startswith("## Prosody 13.0: 1 informational failure\n")
+    assert "### New failures, informational: the suite only mentions it, and they turn no run red: 1\n" in text
+    assert "### New failures: " not in text

@@ -263,3 +263,18 @@ def test_a_page_of_three_hundred_checks_is_small_and_fast(context: BrowserContex
     page.goto(written.html.as_uri())
     timing = json.loads(page.evaluate("JSON.stringify(performance.getEntriesByType('navigation')[0])"))
     assert timing["domComplete"] < 5_000  # milliseconds
+
+
+def test_what_is_informational_is_a_table_of_its_own(context: BrowserContext, tmp_path: Path) -> None:
+    results = (building.result("xep-0030/a"), building.mentioned("xep-0077/b", Outcome.FAIL))
+    path = building.write(tmp_path / "run.ndjson", results, known_checks={"XEP-0030": 1, "XEP-0077": 1})
+    page = context.new_page()
+    page.goto(report.write_all(path, tmp_path).html.as_uri())
+    tables = page.locator("table.rows:not(.claims)").all()
+    assert [table.locator("caption").inner_text().partition(":")[0] for table in tables] == [
+        "Core Compliance Suite",
+        "Informational",
+    ]
+    assert [table.locator("td[data-label=Core]").count() for table in tables] == [1, 0]
+    assert "fail" in tables[1].locator("td[data-label=Measured]").inner_text()
+    assert page.locator("dt:has-text('Not as expected') + dd").inner_text().startswith("0")

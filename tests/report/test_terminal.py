@@ -335,3 +335,12 @@ def test_hostile_findings_stay_text(tmp_path: Path) -> None:
         assert not {"\x1b", "\x07", "\u202e", "\ud800", "\x00"} & set(page)
         assert "U+202E" in page
         assert "[bold]x[/bold]" in page
+
+
+def test_what_is_informational_stands_behind_the_rows_and_is_told(tmp_path: Path) -> None:
+    results = (building.result("xep-0030/a"), building.mentioned("xep-0077/b", Outcome.FAIL))
+    checks = {"XEP-0030": 1, "XEP-0077": 1}
+    page = _flat(_printed(building.record(tmp_path / "run.ndjson", results, known_checks=checks)))
+    assert page.index("core/feature-discovery") < page.index("Informational") < page.index("informational/xep-0077")
+    assert "✗ fail xep-0077/b (unexpected, informational)" in page
+    assert page.endswith("1 pass, 1 fail; 1 informational; all as expected")

@@ -220,3 +220,13 @@ def test_the_comparison_notices_a_planted_difference(planted: str, suite: Suite)
     reference = copy.deepcopy(_reference(suite.year))
     PLANTED[planted](reference)
     assert differences(suite, reference) != []
+
+
+def test_what_a_suite_only_mentions_has_informational_rows(suite: Suite) -> None:
+    assert {"XEP-0077", "XEP-0157", "XEP-0386", "XEP-0388", "XEP-0390", "XEP-0425", "XEP-0433"} <= suite.mentioned
+    asked = {name for row in suite.rows for name in row.measuring}
+    assert not suite.mentioned & asked
+    assert [row.id for row in suite.rows_of("XEP-0077")] == ["informational/xep-0077"]
+    for row in suite.informational:
+        assert row not in suite.select()
+        assert not any(row.required(role, level) for role, level in PLACES)

@@ -247,3 +247,17 @@ def test_names_are_the_records_own(made: Path) -> None:
     script = (made / "records/cs2021_prosody_13.0_20261107T020000.js").read_text()
     assert script.startswith('stanzalab.record("cs2021_prosody_13.0_20261107T020000", {')
     assert "<" not in script
+
+
+def test_what_is_informational_has_pages_and_no_part_in_a_level(tmp_path: Path) -> None:
+    results = (building.result("xep-0030/a"), building.mentioned("xep-0077/b", Outcome.FAIL))
+    nights.write(tmp_path / "runs", "a", results, known_checks={"XEP-0030": 1, "XEP-0077": 1})
+    made = tmp_path / "site"
+    site.build([tmp_path / "runs"], made)
+    (table,) = json.loads((made / "index.json").read_bytes())["tables"]
+    assert [category["id"] for category in table["categories"]] == ["core", "informational"]
+    row = json.loads((made / "rows/cs2021/informational/xep-0077.json").read_bytes())
+    assert row["roles"][0]["subjects"][0]["row"]["outcome"] == {"core": "fail", "advanced": "fail"}
+    (cell,) = json.loads((made / "servers/prosody_13.0.json").read_bytes())["cells"]
+    assert [row["id"] for row in cell["rows"]] == ["core/feature-discovery", "informational/xep-0077"]
+    assert cell["levels"][0]["met"] == 1

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from lab.report.judgement import MENTIONED
 from lab.site.cells import Cell, Collection, Subject
 from lab.site.facts.refs import Facts, counts, of_cell, of_row, of_subject, row_address, unfinished
 from schemas import suites
-from schemas.suites import Level, Mark, Role, Row, Suite
+from schemas.suites import Category, Level, Mark, Role, Row, Suite
 
 SUITES = {suites.load(year).name: suites.load(year) for year in suites.years()}
 
@@ -30,7 +31,7 @@ def rows_by(cells: Iterable[Cell], role: Role) -> list[Facts]:
                 "columns": [of_cell(cell) | _state(cell) for cell in columns],
                 "categories": [
                     {"id": category.id, "title": category.title, "rows": rows}
-                    for category in suite.categories
+                    for category in (*suite.categories, MENTIONED)
                     if (rows := _rows(suite, category.id, role, columns, meant))
                 ],
                 "untried": len([row for row in suite.select(role) if row.id not in meant]),
@@ -40,7 +41,7 @@ def rows_by(cells: Iterable[Cell], role: Role) -> list[Facts]:
 
 
 def _rows(suite: Suite, category: str, role: Role, columns: Sequence[Cell], meant: set[str]) -> list[Facts]:
-    rows = [row for row in suite.select(role) if row.category == category and row.id in meant]
+    rows = [row for row in rows_of(suite, role) if row.category == category and row.id in meant]
     return [
         {
             "id": row.id,
@@ -52,6 +53,15 @@ def _rows(suite: Suite, category: str, role: Role, columns: Sequence[Cell], mean
         }
         for row in rows
     ]
+
+
+def rows_of(suite: Suite, role: Role | None = None) -> tuple[Row, ...]:
+    """The suite's rows (that say something to that role), and behind them the informational ones."""
+    return suite.select(role) + suite.informational
+
+
+def category_of(suite: Suite, row: Row) -> Category:
+    return MENTIONED if row.category == MENTIONED.id else suite.category(row.category)
 
 
 def in_row(cell: Cell, row: str) -> Facts | None:

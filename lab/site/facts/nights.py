@@ -9,7 +9,7 @@ from lab.report import words
 from lab.report.visible import cut, plain
 from lab.site.cells import Cell, Collection, Night
 from lab.site.facts.check import BRIEF
-from lab.site.facts.matrix import SUITES
+from lab.site.facts.matrix import SUITES, rows_of
 from lab.site.facts.refs import Facts, history_address, of_cell, of_night, row_address
 from lab.site.history import Turn
 from lab.site.names import path
@@ -38,7 +38,7 @@ def _line(cell: Cell) -> Facts:
 def of_history(cell: Cell, collection: Collection) -> Facts:
     """A cell's own history: every night with what changed in it, its rows over time, what is flaky."""
     rows = dict.fromkeys(row for night in cell.rows_by_night for row in night)
-    features = {row.id: row.feature for row in SUITES[cell.suite].rows}
+    features = {row.id: row.feature for row in rows_of(SUITES[cell.suite])}
     nights = [_night(cell, place) for place in range(len(cell.nights))]
     for before, after in pairwise(nights):
         after["diff"] = f"diff.html#a={before['id']}&b={after['id']}"

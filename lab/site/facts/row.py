@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lab.report import words
 from lab.site.cells import Cell, Collection
-from lab.site.facts.matrix import SUITES, in_row, required
+from lab.site.facts.matrix import SUITES, category_of, in_row, required
 from lab.site.facts.refs import Facts, counts, history_address, of_cell
 from lab.verdict import Check
 from schemas.suites import Role, Row
@@ -23,7 +23,7 @@ def of_row(suite_name: str, row: Row, collection: Collection) -> Facts:
         "suite_title": suite.title,
         "xep": suite.xep,
         "link": words.link(suite.xep),
-        "category": suite.category(row.category).title,
+        "category": category_of(suite, row).title,
         "providers": [
             {"id": p.id, "title": p.title, "link": words.link(p.id), "remark": p.remark} for p in row.listed
         ],
