@@ -20,6 +20,8 @@ from schemas.tables import Table
 FOLDER = Path(__file__).parent / "suites"
 INFORMATIONAL = "informational"
 """The category of what a suite only mentions: of note, or of the future. No row asks for it, and nothing gates."""
+BEYOND = ("XEP-0220", "XEP-0288")
+"""What no suite mentions, and federation cannot do without, or uses: told beside what is mentioned, and it gates."""
 
 
 class Role(StrEnum):
@@ -158,19 +160,25 @@ class Suite:
 
     @cached_property
     def informational(self) -> tuple[Row, ...]:
-        """A row for each specification that the suite mentions and no row of its own is measured by.
+        """A row for each specification that is mentioned, or beyond the suite, and no row of its own is measured by.
 
-        They are required nowhere: what they come to is told, and changes neither a row of the suite nor an exit code.
+        They are required nowhere: what they come to is told, and changes no row of the suite.
         """
         asked = frozenset(name for row in self.rows for name in row.measuring)
+        return tuple(_informational(name) for name in (*self._named, *BEYOND) if name not in asked)
+
+    @cached_property
+    def _named(self) -> tuple[str, ...]:
         notes = [note for category in self.categories for note in category.of_note]
-        named = dict.fromkeys(name for note in (*notes, *self.future) for name in (*note.specifications, *note.also))
-        return tuple(_informational(name) for name in named if name not in asked)
+        return tuple(
+            dict.fromkeys(name for note in (*notes, *self.future) for name in (*note.specifications, *note.also))
+        )
 
     @cached_property
     def mentioned(self) -> frozenset[str]:
-        """The providers of the informational rows."""
-        return frozenset(provider.id for row in self.informational for provider in row.providers)
+        """The providers of the informational rows that change no exit code either: those that the suite mentions."""
+        told = {provider.id for row in self.informational for provider in row.providers}
+        return frozenset(told.intersection(self._named))
 
     def row(self, row_id: str) -> Row:
         """The row of that id, an informational one, too. Raises UsageError with the nearest ids."""

@@ -22,7 +22,8 @@ IM = ["RFC 6121", "XEP-0045", "XEP-0048", "XEP-0049", "XEP-0054", "XEP-0153", "X
 IM += ["XEP-0249", "XEP-0280", "XEP-0313", "XEP-0363", "XEP-0398", "XEP-0402", "XEP-0410", "XEP-0411"]
 MOBILE = ["XEP-0352", "XEP-0357"]
 AV = ["XEP-0215"]
-BEGUN = sorted([*CORE, *WEB, *IM, *MOBILE, *AV])
+BEYOND = ["XEP-0220", "XEP-0288"]
+BEGUN = sorted([*CORE, *WEB, *IM, *MOBILE, *AV, *BEYOND])
 NAME = re.compile(r"(rfc|xep)-\d{4}/[a-z0-9]+(-[a-z0-9]+)*(/[A-Za-z0-9._:-]+)*\Z")
 
 
@@ -99,7 +100,8 @@ def test_a_gap_would_be_seen() -> None:
 def test_selection_by_row_category_name_and_pattern() -> None:
     every = catalogue.select(year=2021)
     core, web, *others = (
-        catalogue.select(year=2021, rows=[category]) for category in ("core", "web", "im", "mobile", "av")
+        catalogue.select(year=2021, rows=[category])
+        for category in ("core", "web", "im", "mobile", "av", "informational")
     )
     later = catalogue.select(year=2023, rows=["im"])
     assert {*core, *web, *chain(*others), *later} == {*every}

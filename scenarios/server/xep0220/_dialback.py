@@ -60,9 +60,9 @@ def speaks_dialback(session: ServerSession) -> bool:
 # --- the subject as initiating server
 
 
-def asks_to_be_let_in(remote: Remote) -> tuple[ServerSession, Element]:
+def asks_to_be_let_in(remote: Remote, *, offers: str = OFFER_DIALBACK) -> tuple[ServerSession, Element]:
     """The subject's stream to us, where nothing but dialback is offered, and its `<db:result/>` with the key."""
-    session = remote.receive(Stage.SECURED, offers=OFFER_DIALBACK)
+    session = remote.receive(Stage.SECURED, offers=offers)
     if not speaks_dialback(session):
         unsupported("the namespace jabber:server:dialback in its stream header")
     asked = session.expect(lambda e: is_dialback(e, "result"), "<db:result/> with a key")
@@ -97,12 +97,13 @@ def ask_to_be_let_in(session: ServerSession, *, sender: str = "", to: str = "") 
     return key
 
 
-def is_asked(remote: Remote, *, jid: str = "", of: ServerSession | None = None) -> tuple[ServerSession, Element]:
+def is_asked(remote: Remote, *, jid: str = "", domain: str = "") -> tuple[ServerSession, Element]:
     """A stream of the subject's to us as the authoritative server, and its `<db:verify/>`.
 
-    It is a new stream, or the one that it has open to us already (`of`).
+    `jid` is the domain of ours that it asks, `domain` the one of its own that it asks for.
     """
-    session = of or remote.receive(Stage.SECURED, jid=jid)
+    session = remote.receive(Stage.SECURED, jid=jid)
+    session.domain = domain or session.domain
     while True:
         element = session.receive()
         if is_dialback(element, "verify"):
@@ -131,7 +132,7 @@ def result(session: ServerSession, *, sender: str = "", to: str = "") -> Element
 def are_let_in(remote: Remote, session: ServerSession, *, sender: str = "", to: str = "") -> ServerSession:
     """A whole dialback, in which the key is right. Answers the stream on which the subject asked us about it."""
     ask_to_be_let_in(session, sender=sender, to=to)
-    asking, asked = is_asked(remote, jid=sender)
+    asking, asked = is_asked(remote, jid=sender, domain=to)
     verdict(asking, asked, "valid")
     told = result(session, sender=sender, to=to)
     require(told.get("type") == "valid", "<db:result/> of type valid", told)

@@ -7,7 +7,8 @@ import pytest
 from lab.plugin import Specification, require
 from lab.plugin.federation import Remote
 from lab.wire.namespaces import DIALBACK, NS
-from lab.wire.s2s import dialback
+from lab.wire.negotiation import Stage
+from lab.wire.s2s import dialback, is_dialback
 from lab.wire.session import Session
 from scenarios.server.xep0220._dialback import (
     arrives,
@@ -148,6 +149,22 @@ def test_key_is_new_on_each_stream(alice: Session, remote: Remote) -> None:
         arrives(session, alice, identifier)
         session.close(farewell=session.patience)
     require(keys[0] != keys[1], "two keys for two streams", f"the same key twice: {keys[0]}")
+
+
+@XEP.should_not("2.6.2", says="Who did not say that it knows dialback errors is sent no key for a second domain.")
+def test_target_multiplexing_needs_dialback_errors(alice: Session, remote: Remote) -> None:
+    first = say(alice, remote.domain)
+    session, _ = asks_to_be_let_in(remote, offers="<dialback xmlns='urn:xmpp:features:dialback'/>")
+    let_in(session)
+    arrives(session, alice, first)
+    second = remote.sibling("second")
+    say(alice, second)
+    remote.receive(Stage.CONNECTED, jid=second)
+    session.nothing_by_now(
+        dialback("result", session, "key", sender=alice.domain, to=second),
+        lambda e: is_dialback(e, "result") and e.get("to") == second,
+        "a key for a second target domain",
+    )
 
 
 @XEP.must("2.1.1", says="Once it is let in, the server goes on sending on that stream, without asking again.")

@@ -6,7 +6,8 @@ from contextlib import suppress
 
 import pytest
 
-from lab.plugin import Specification, require, require_equal, unsupported
+from lab.cell import Cell
+from lab.plugin import Specification, impossible, require, require_equal, unsupported
 from lab.plugin.federation import Remote, Remotes
 from lab.wire.namespaces import NS
 from lab.wire.s2s import ServerSession, dialback, is_dialback
@@ -29,6 +30,15 @@ from scenarios.server.xep0220._dialback import (
 
 XEP = Specification("XEP-0220")
 NO_SUCH_DOMAIN = f"<error type='cancel'><item-not-found xmlns='{NS['stanzas']}'/></error>"
+
+
+def caller_who_is_told_errors(remote: Remote, *, jid: str = "") -> ServerSession:
+    """As `caller`; `unsupported` where the server does not say that it answers with dialback errors (§2.4.2)."""
+    session = caller(remote, jid=jid)
+    features = session.features
+    if features is None or features.find("dialback:dialback/dialback:errors", NS) is None:
+        unsupported("dialback errors among its features")
+    return session
 
 
 # --- asking the authoritative server (§2.1.2)
@@ -209,16 +219,17 @@ def test_second_sender_domain_is_let_in(alice: Session, remote: Remote) -> None:
     delivered(alice, session, remote.domain)
 
 
+@XEP.may("2.6.2", says="One stream may go to several target domains, each with a key of its own.")
+def test_second_target_domain_is_let_in(cell: Cell, remote: Remote) -> None:
+    service = cell.services.get("muc")
+    if service is None:
+        impossible("the cell names no second domain of the server")
+    session = caller_who_is_told_errors(remote)
+    are_let_in(remote, session)
+    are_let_in(remote, session, to=service)
+
+
 # --- errors (§2.5)
-
-
-def caller_who_is_told_errors(remote: Remote, *, jid: str = "") -> ServerSession:
-    """As `caller`; `unsupported` where the server does not say that it answers with dialback errors (§2.4.2)."""
-    session = caller(remote, jid=jid)
-    features = session.features
-    if features is None or features.find("dialback:dialback/dialback:errors", NS) is None:
-        unsupported("dialback errors among its features")
-    return session
 
 
 @XEP.must("2.2.1", "2.5", says="A target domain that is not here is answered with an error.")
