@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from lab.wire.namespaces import CLIENT, COMPONENT, SERVER, STANZA_ERROR
+from lab.wire.namespaces import CARBONS, CLIENT, COMPONENT, FORWARD, SERVER, STANZA_ERROR
 from lab.wire.stream import Element
 
 
@@ -183,7 +183,7 @@ def _faults_of_author(stanza: Element, kind: str, error_tag: str) -> list[Fault]
     if type_ not in _TYPES[kind]:
         return [fault(f"{kind}-type", stanza)]
     if type_ == "error":
-        return _faults_of_error(stanza, error_tag)
+        return [] if _copies_an_error(stanza) else _faults_of_error(stanza, error_tag)
     faults = _faults_of_iq(stanza, type_) if kind == IQ else []
     if stanza.find(error_tag) is not None:
         faults.append(fault("error-child", stanza))
@@ -199,6 +199,15 @@ def _faults_of_iq(iq: Element, type_: str | None) -> list[Fault]:
     if len(iq) > 1 or (asks and not len(iq)):
         faults.append(fault("iq-payload", iq))
     return faults
+
+
+def _copies_an_error(stanza: Element) -> bool:
+    """A copy bears the type of the message in it (XEP-0280 §7, §8), and nothing else: its <error/> is inside."""
+    return any(
+        message.get("type") == "error"
+        for way in ("received", "sent")
+        for message in stanza.iterfind(f"{{{CARBONS}}}{way}/{{{FORWARD}}}forwarded/{{{CLIENT}}}message")
+    )
 
 
 def _faults_of_error(stanza: Element, error_tag: str) -> list[Fault]:

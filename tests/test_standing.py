@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from lab.standing import RULES, Fault, Request, faults_of_reply, faults_of_stanza, kind_of
-from lab.wire.namespaces import CLIENT, COMPONENT, STANZA_ERROR
+from lab.wire.namespaces import CARBONS, CLIENT, COMPONENT, FORWARD, STANZA_ERROR
 from lab.wire.session import parse
 
 DOMAIN = "lab.test"
@@ -135,6 +135,16 @@ def test_what_others_wrote_is_not_the_servers_fault(xml: str) -> None:
 )
 def test_liberties_of_errors(error: str) -> None:
     assert stanza(f"<message type='error'>{error}</message>") == []
+
+
+@pytest.mark.parametrize("way", ["received", "sent"])
+def test_the_copy_of_an_error_bears_its_type_alone(way: str) -> None:
+    copy = (
+        f"<message from='{BARE}' type='error'><{way} xmlns='{CARBONS}'><forwarded xmlns='{FORWARD}'>"
+        f"<message xmlns='{CLIENT}' type='{{}}'>{ERROR}</message></forwarded></{way}></message>"
+    )
+    assert stanza(copy.format("error")) == []
+    assert stanza(copy.format("chat")) == ["error-child"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Images: a Debian base for each suite, and one image for each version of a subject.
 
-A base is pulled where a registry answers, else made with debootstrap from the machine's own package mirror.
+A base is pulled where a registry answers, else made with debootstrap from the machine's own package mirror; with
+backports it is built on the one without.
 Images are made once and used until what they are made of changes. Nothing here runs a subject.
 """
 
@@ -39,6 +40,7 @@ LOCAL_CAS = Path("/usr/local/share/ca-certificates")
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n?", re.DOTALL)
 # Not part of a build: read by the lab itself, or put into the container when it starts.
 NOT_BUILT = ("*.toml", "*.j2", "__pycache__")
+_BACKPORTS = "-backports"
 
 
 @dataclass(frozen=True)
@@ -82,8 +84,12 @@ def subject_image(client: docker.DockerClient, recipe: Recipe, progress: Progres
 def base_image(client: docker.DockerClient, suite: str, progress: Progress) -> str:
     """The id of the image `stanzalab/base:<suite>`; pulled or made where there is none.
 
+    `trixie-backports` is trixie with its backports: what those have of a package comes from them.
     Raises MachineError when neither a registry nor a package mirror gives one.
     """
+    if suite.endswith(_BACKPORTS):
+        recipe = Recipe("base", suite, Path(__file__).parent / "backports", suite.removesuffix(_BACKPORTS))
+        return subject_image(client, recipe, progress)
     tag = f"stanzalab/base:{suite}"
     with only_one_lab(f"image {tag}", progress):
         image = _image(client, tag)

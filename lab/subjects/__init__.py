@@ -13,7 +13,7 @@ engines = ["docker"]         # where it can run, best first: "docker", "local"
 default = "13.0"             # the version that `SERVER=prosody` means
 
 [versions."13.0"]            # further keys are free: templates see each under its own name, so every version
-base = "trixie"              # has the same ones
+base = "trixie"              # has the same ones. The Debian suite; "trixie-backports" has its backports besides
 provides = { XEP-0156 = "http_altconnect" }   # optional: laid over [provides]; "" takes a provider away
 
 [ports]                      # transport -> port inside the container; keys are lab.cell.TRANSPORTS.

@@ -127,6 +127,18 @@ def test_a_base_is_made_once(client: docker.DockerClient) -> None:
     assert "VERSION_CODENAME=trixie" in read(client, image, "/usr/lib/os-release")
 
 
+def test_a_base_with_backports_takes_them_from_the_mirror_of_the_one_without(client: docker.DockerClient) -> None:
+    image = base_image(client, "trixie-backports", Remembered())
+    assert client.images.get(image).tags == ["stanzalab/base:trixie-backports"]
+    progress = Remembered()
+    assert base_image(client, "trixie-backports", progress) == image
+    assert progress.steps == []
+    deb, _, mirror, suite, component = read(client, image, "/etc/apt/sources.list.d/backports.list").split()
+    assert (deb, suite, component) == ("deb", "trixie-backports", "main")
+    assert mirror.startswith("http")
+    assert read(client, image, "/etc/apt/apt.conf.d/backports") == 'APT::Default-Release "trixie-backports";\n'
+
+
 def test_a_base_that_nobody_has_is_the_machines_fault(client: docker.DockerClient) -> None:
     with pytest.raises(MachineError, match="base"):
         base_image(client, "no-such-suite", Remembered())

@@ -32,6 +32,9 @@ KINDS = (
 UNANSWERABLE = ("message-error", "iq-result", "iq-error")
 """An error for an error, or for an answer, is nothing that RFC 6120 §8.3.1 and §8.2.3 allow."""
 
+APPROVAL = "presence-subscribed"
+"""Where nobody waits for it, it is a pre-approval, or ignored without a word (RFC 6121 §3.4.2): nothing to refuse."""
+
 to_each = pytest.mark.parametrize("to", ["bare", "full"])
 
 
@@ -49,7 +52,7 @@ def _refused(connect: Connect, kind: str, to: str) -> tuple[Session, Session, El
 
 
 @to_each
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != APPROVAL])
 @BLOCKING.must("3.3", says="A stanza to somebody blocked is answered by not-acceptable.")
 def test_stanza_is_refused(kind: str, to: str, connect: Connect) -> None:
     _, bob, answer = _refused(connect, kind, to)
