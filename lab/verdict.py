@@ -120,20 +120,28 @@ def mirrored(check: str) -> str:
     return f"{stem}/{DIRECTIONS[1 - DIRECTIONS.index(direction)]}"
 
 
+OVER_S2S = "over-s2s"
+"""The last parameter of a check in which the peer is a user of another server, and not of a component."""
 _CARRIED = re.compile(r"((?:rfc|xep)-[0-9]+)/((?:rfc|xep)-[0-9]+/.+)")
+_BETWEEN_SERVERS = re.compile(rf"(.+)[-/]{OVER_S2S}")
 
 
 def over_tcp(name: str) -> str:
     """The name of the check over TCP that this is over another transport; empty where it is none.
 
-    `rfc-7395/rfc-6120/iq-is-answered` is RFC 7395's run of `rfc-6120/iq-is-answered`.
+    `rfc-7395/rfc-6120/iq-is-answered` is RFC 7395's run of `rfc-6120/iq-is-answered`, and
+    `rfc-6121/contact-is-probed/over-s2s` the run of `rfc-6121/contact-is-probed` between servers.
     """
+    if between_servers := _BETWEEN_SERVERS.fullmatch(name):
+        return between_servers[1]
     carried = _CARRIED.fullmatch(name)
     return carried[2] if carried else ""
 
 
 def carrier(name: str) -> str:
-    """The slug of the provider that carries such a check; empty over TCP."""
+    """What carries such a check: the slug of a provider, or `s2s`; empty over TCP."""
+    if _BETWEEN_SERVERS.fullmatch(name):
+        return "s2s"
     carried = _CARRIED.fullmatch(name)
     return carried[1] if carried else ""
 

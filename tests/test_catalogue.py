@@ -13,7 +13,7 @@ from lab.errors import UsageError
 from lab.fakes import MISBEHAVIOURS
 from lab.subjects import all_clients, all_subjects, find, find_client
 from lab.subjects.known import known
-from lab.verdict import over_tcp
+from lab.verdict import OVER_S2S, carrier, over_tcp
 from schemas import sections, suites
 
 CORE = ["RFC 6120", "RFC 7590", "XEP-0030", "XEP-0114", "XEP-0115", "XEP-0163", "XEP-0368"]
@@ -82,12 +82,20 @@ def test_checks_over_other_transports_are_their_carriers() -> None:
     check = names["xep-0206/rfc-6120/get-is-answered-once-by-a-result"]
     assert check.requirement.provider == "XEP-0206"
     assert check.requirement.says.startswith("Over BOSH as over TCP (RFC 6120 §8.2.3): ")
-    carried = {over_tcp(name) for name in names} - {""}
+    carried = {over_tcp(name) for name in names if carrier(name) != "s2s"} - {""}
     assert carried <= set(names)
     assert all(f"rfc-7395/{name}" in names for name in carried)
     of_streams = {name for name in carried if name.startswith(("xep-0198/", "xep-0352/"))}  # BOSH has acks of its own
     assert of_streams
     assert all((f"xep-0206/{name}" in names) == (name not in of_streams) for name in carried)
+
+
+def test_checks_between_servers_are_those_with_another_contact() -> None:
+    names = {c.name: c for c in catalogue.checks()}
+    between = [name for name in names if carrier(name) == "s2s"]
+    assert "rfc-6121/outbound/subscribe:none-over-s2s" in between
+    assert all(name.endswith(OVER_S2S) and over_tcp(name) in names for name in between)
+    assert all(names[name].requirement == names[over_tcp(name)].requirement for name in between)
 
 
 def test_a_gap_would_be_seen() -> None:

@@ -230,3 +230,4 @@ def test_what_is_known_over_tcp_is_known_over_other_transports_that_fail_alike()
     assert entry_for("rfc-7395/xep-0030/a", Outcome.CRASH, listed) is None
     assert entry_for("rfc-7395/xep-0030/a", Outcome.PASS, listed) is None, "it needs no mending: nobody listed it"
     assert entry_for("xep-0030/a", Outcome.PASS, listed) is entry
+    assert entry_for("xep-0030/a/over-s2s", Outcome.FAIL, listed) is entry

@@ -22,7 +22,7 @@ from lab.plugin.connections import Connect
 from lab.plugin.judge import impossible
 from lab.wire import s2s
 from lab.wire.negotiation import Stage
-from lab.wire.s2s import Door, ServerSession
+from lab.wire.s2s import Door, RemoteUser, ServerSession
 
 Remotes = Callable[..., "Remote"]
 
@@ -115,6 +115,35 @@ class Remote:
                 trace=connect.trace,
                 observer=connect.watch,
             )
+        )
+
+    def user(self, localpart: str) -> RemoteUser:
+        """A user of ours, as one session: the subject delivers to it, and it sends what it likes."""
+        connect = self._connect
+        outgoing = s2s.call(
+            self._cell,
+            Stage.AUTHENTICATED,
+            jid=self.domain,
+            certificate=self.certificate,
+            trace=connect.trace,
+            observer=connect.watch,
+        )
+        user = RemoteUser(outgoing, self._unwatched, jid=f"{localpart}@{self.domain}", label=localpart)
+        connect.adopt(user)
+        return user
+
+    def _unwatched(self, timeout: float) -> ServerSession:
+        """The subject's stream to us; who reads it for a check tells the check's observer."""
+        return s2s.receive(
+            self.door.accept(timeout),
+            Stage.AUTHENTICATED,
+            jid=self.domain,
+            domain=self._cell.domain,
+            certificate=self.certificate,
+            ca=self._cell.ca,
+            patience=self._cell.patience,
+            direct=self.direct,
+            trace=self._connect.trace,
         )
 
     def _adopted(self, session: ServerSession) -> ServerSession:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 from base64 import b64encode
+from collections.abc import Callable
 from pathlib import Path
 from secrets import token_hex
 from typing import Literal
@@ -21,7 +23,7 @@ from lab.wire.header import DECLARATION, header
 from lab.wire.namespaces import BIDI, BIDI_FEATURE, DIALBACK, DIALBACK_FEATURE, SASL, SERVER, TLS
 from lab.wire.negotiation import Stage, begin_tls, expect_header, mechanisms, open_stream, starttls
 from lab.wire.session import Observer, Session, show
-from lab.wire.stream import Element
+from lab.wire.stream import Element, Event
 from lab.wire.trace import Trace
 from lab.wire.transport import NoAnswer, Transport, client_context
 
@@ -67,6 +69,41 @@ class ServerSession(Session):
         declaration = DECLARATION if self.header is None else ""
         attributes = f"from='{self.jid}' xmlns:db='{DIALBACK}'"
         return header(to=self.domain, namespace=SERVER, attributes=attributes, declaration=declaration)
+
+
+class RemoteUser(Session):
+    """A user of the lab's domain as one session: it sends on our stream, and gets what comes on the subject's.
+
+    `outgoing` is our stream, logged in; `receive` takes the subject's, which it opens when it has something to send,
+    within so many seconds. The stanzas bear `from`, as a component's do: a server stamps none between servers.
+    """
+
+    def __init__(
+        self, outgoing: ServerSession, receive: Callable[[float], ServerSession], *, jid: str, label: str
+    ) -> None:
+        super().__init__(
+            outgoing.transport,
+            domain=outgoing.domain,
+            patience=outgoing.patience,
+            trace=outgoing.trace,
+            label=label,
+            namespace=SERVER,
+            observer=outgoing.observer,
+        )
+        self.jid = jid
+        self.header = outgoing.header
+        self._receive = receive
+        self._incoming: ServerSession | None = None
+
+    def _read_event(self, deadline: float, limit: float) -> Event:
+        if self._incoming is None:
+            self._incoming = self._receive(max(deadline - time.monotonic(), 0.0))
+        return self._incoming._read_event(deadline, limit)
+
+    def abandon(self) -> None:
+        super().abandon()
+        if self._incoming is not None:
+            self._incoming.abandon()
 
 
 # --- the lab calls the subject

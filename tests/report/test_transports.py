@@ -20,6 +20,9 @@ def test_a_name_tells_the_check_over_tcp_and_who_carries_it() -> None:
     assert carrier("xep-0206/xep-0030/info-is-answered") == "xep-0206"
     assert over_tcp("rfc-7395/stream-ids-differ") == carrier("rfc-7395/stream-ids-differ") == ""
     assert over_tcp("rfc-6120/xep-0030") == ""
+    assert over_tcp("rfc-6121/a/over-s2s") == "rfc-6121/a"
+    assert over_tcp("rfc-6121/a/b:c-over-s2s") == "rfc-6121/a/b:c"
+    assert carrier("rfc-6121/a/b:c-over-s2s") == "s2s"
 
 
 def test_only_outcomes_that_differ_are_told() -> None:

@@ -7,19 +7,34 @@ from collections.abc import Iterator
 import pytest
 
 from lab.plugin import Connect
+from lab.plugin.federation import Remotes
+from lab.verdict import OVER_S2S
 from lab.wire.session import Session, new_id
 from scenarios.server._contacts import leave
 
 
-@pytest.fixture
-def contact(connect: Connect) -> Iterator[Session]:
-    """The lab's component, as the bare JID of a contact of its own domain that nobody has heard of.
+@pytest.hookimpl(trylast=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each check with a contact is run twice: the contact is one of the component's (there is but one), or remote."""
+    if "contact" in metafunc.fixturenames:
+        component = pytest.param("component", id=pytest.HIDDEN_PARAM, marks=pytest.mark.xdist_group("component"))
+        metafunc.parametrize("contact", [component, pytest.param(OVER_S2S, id=OVER_S2S)], indirect=True)
 
-    No server stands between, so whatever is routed to the contact is seen, and the contact can send what no server
-    would. Behind the check the users' sessions end first: their last presence must not meet the next check's contact.
+
+@pytest.fixture
+def contact(request: pytest.FixtureRequest, connect: Connect) -> Iterator[Session]:
+    """A contact that nobody has heard of, as a bare JID of the lab's component, or of a remote server of the lab's.
+
+    No server but the user's stands between, so whatever is routed to the contact is seen, and the contact can send
+    what no server would.
     """
+    if request.param == OVER_S2S:
+        remotes: Remotes = request.getfixturevalue("remotes")
+        yield remotes().user(f"contact-{new_id()}")
+        return
     session = connect.component()
     session.jid = f"contact-{new_id()}@{session.jid}"
     yield session
+    # The users' sessions end first: their last presence must not meet the next check's contact.
     for ended in [*(s for s in connect.open if s is not session), session]:
         leave(ended)

@@ -18,7 +18,6 @@ from scenarios.server.rfc6121._states import STATES
 
 RFC = Specification("RFC 6121")
 
-with_component = pytest.mark.xdist_group("component")
 every_request = pytest.mark.parametrize("kind", ["get", "set"])
 
 
@@ -290,7 +289,6 @@ def test_request_to_nobody_is_not_approved(connect: Connect) -> None:
     )
 
 
-@with_component
 @RFC.must("8.5.1", says="A probe of nobody is ignored, or answered by 'unsubscribed'.")
 def test_probe_of_nobody_is_ignored_or_unsubscribed(contact: Session, connect: Connect) -> None:
     alice = user(connect)
@@ -308,7 +306,6 @@ def test_probe_of_nobody_is_ignored_or_unsubscribed(contact: Session, connect: C
 FOR_NOBODY = {"subscribed": "none-out", "unsubscribe": "from", "unsubscribed": "to"}
 
 
-@with_component
 @pytest.mark.parametrize("kind", FOR_NOBODY)
 @RFC.must("8.5.3.2.2", says="An answer to a request, or its end, is ignored where the resource is not there.")
 def test_subscription_stanza_for_an_absent_resource_is_ignored(kind: str, contact: Session, connect: Connect) -> None:
@@ -321,7 +318,6 @@ def test_subscription_stanza_for_an_absent_resource_is_ignored(kind: str, contac
     require_state(alice, contact.jid, state)
 
 
-@with_component
 @RFC.should("8.5.3.2.2", "3.1.3", says="A request to a resource that is not there is one to the account.")
 def test_request_to_an_absent_resource_is_delivered(contact: Session, connect: Connect) -> None:
     alice = user(connect)

@@ -34,8 +34,6 @@ from scenarios.server.rfc6121._states import STATES
 
 RFC = Specification("RFC 6121")
 
-pytestmark = pytest.mark.xdist_group("component")
-
 
 def _user(connect: Connect) -> Session:
     """A user whose server offers pre-approval; else the check is `unsupported`."""

@@ -23,8 +23,6 @@ from scenarios.server.rfc6121._states import STATES
 
 RFC = Specification("RFC 6121")
 
-with_component = pytest.mark.xdist_group("component")
-
 STATUSES = {"en": "Wooing Juliet", "cs": "Dvořím se Julii"}
 WHOLE = (
     "<show>dnd</show><status>Wooing Juliet</status><status xml:lang='cs'>Dvořím se Julii</status>"
@@ -116,7 +114,6 @@ def test_presence_reaches_all_resources_of_a_contact(kind: str, connect: Connect
 STRANGERS = ["none", "none-out", "none-in", "none-out-in", "to", "to-in"]
 
 
-@with_component
 @pytest.mark.parametrize("state", STRANGERS)
 @RFC.must_not("11", "4.2.2", says="Presence is not broadcast to those who are not subscribed to it.")
 def test_presence_is_kept_from_others(state: str, connect: Connect, contact: Session) -> None:

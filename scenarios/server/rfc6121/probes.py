@@ -15,8 +15,6 @@ from scenarios.server.rfc6121._states import STATES
 
 RFC = Specification("RFC 6121")
 
-pytestmark = pytest.mark.xdist_group("component")
-
 SUBSCRIBED = ["from", "from-out", "both"]
 OTHERS = ["none", "none-out", "none-in", "none-out-in", "to", "to-in"]
 

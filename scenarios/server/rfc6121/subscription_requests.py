@@ -44,13 +44,10 @@ RFC = Specification("RFC 6121")
 REMOTE_WAIT = 15.0
 """Seconds for a server to find out that a domain cannot be reached: name servers are slow to give up."""
 
-with_component = pytest.mark.xdist_group("component")
-
 
 # --- requests going out (§3.1.2)
 
 
-@with_component
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("claims", ["nothing", "full-jid"])
 @RFC.must("3", "3.1.2", "3.1.5", "3.2.2", "3.3.2", says="What goes out bears the bare JID of the user, in 'from'.")
@@ -65,7 +62,6 @@ def test_bare_jid_is_stamped(claims: str, kind: str, connect: Connect, contact: 
     require_equal(got.get("from"), alice.bare_jid, "'from'")
 
 
-@with_component
 @RFC.should("3.1.2", says="A request to a full JID is treated as one to the bare JID.")
 def test_request_to_a_full_jid_goes_to_the_bare_jid(connect: Connect, contact: Session) -> None:
     alice = user(connect)
@@ -75,7 +71,6 @@ def test_request_to_a_full_jid_goes_to_the_bare_jid(connect: Connect, contact: S
     require_equal(set(roster(alice)), {contact.jid}, "contacts on the roster")
 
 
-@with_component
 @RFC.must("3.1.2", "2.2", says="A request that was sent is pushed to all interested resources, with ask='subscribe'.")
 def test_request_is_pushed(connect: Connect, contact: Session) -> None:
     account = connect.account()
@@ -85,7 +80,6 @@ def test_request_is_pushed(connect: Connect, contact: Session) -> None:
         pushed(session, Item(contact.jid, ask="subscribe"))
 
 
-@with_component
 @RFC.should("2.1.2.2", says="The roster tells of a request that waits for its answer: ask='subscribe'.")
 def test_roster_tells_of_a_pendingrequest_of(connect: Connect, contact: Session) -> None:
     alice = user(connect)
@@ -93,7 +87,6 @@ def test_roster_tells_of_a_pendingrequest_of(connect: Connect, contact: Session)
     require_equal(entry(alice, contact.jid), Item(contact.jid, ask="subscribe"), "the item")
 
 
-@with_component
 @pytest.mark.parametrize("first", ["roster-set", "request"])
 @RFC.must("3.1.1", says="A roster set and a request to the same contact are processed in either order.")
 def test_roster_set_and_request_in_either_order(first: str, connect: Connect, contact: Session) -> None:
@@ -111,7 +104,6 @@ def test_roster_set_and_request_in_either_order(first: str, connect: Connect, co
     )
 
 
-@with_component
 @RFC.must("3.1.2", "3.1.3", says="A request reaches the contact with all that it holds: words, and extensions.")
 def test_request_is_sent_whole(connect: Connect, contact: Session) -> None:
     alice = user(connect)
@@ -197,7 +189,6 @@ def test_request_is_delivered_to_all_available_resources(priority: str, connect:
         require(not any(map(is_presence("subscribe", bob.bare_jid), session.inbox)), "the request once", "twice")
 
 
-@with_component
 @RFC.should("3.1.3", says="A request to a full JID is treated as one to the bare JID: all resources get it.")
 def test_inbound_request_to_a_full_jid_reaches_all_resources(connect: Connect, contact: Session) -> None:
     first, second = two(connect)

@@ -27,8 +27,6 @@ from scenarios.server.rfc6121._states import INBOUND, OUTBOUND, Line, Passed
 
 RFC = Specification("RFC 6121")
 
-pytestmark = pytest.mark.xdist_group("component")
-
 
 def _becomes(line: Line) -> str:
     return f"the state becomes {line.after.spoken!r}" if line.changes else "the state stays"

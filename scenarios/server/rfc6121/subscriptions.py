@@ -46,8 +46,6 @@ from scenarios.server.rfc6121._states import STATES
 
 RFC = Specification("RFC 6121")
 
-with_component = pytest.mark.xdist_group("component")
-
 
 def _with_another(connect: Connect) -> tuple[Session, Session]:
     """A user, and another session of the account that is interested in the roster, and not available."""
@@ -77,7 +75,6 @@ def _in_order(session: Session, first: Matches, then: Matches, what: str) -> Non
 # --- approval (§3.1.5, §3.1.6)
 
 
-@with_component
 @RFC.must(
     "3.1.5", "2.2", says="An approval is pushed to all interested resources of who gave it: subscription 'from'."
 )
@@ -89,7 +86,6 @@ def test_approval_is_pushed_to_who_gave_it(connect: Connect, contact: Session) -
         pushed(session, Item(contact.jid, subscription="from"))
 
 
-@with_component
 @RFC.must("3.1.5", says="Behind an approval the current presence of each available resource is sent.")
 def test_approval_is_followed_by_presence(connect: Connect, contact: Session) -> None:
     first, second = two(connect)
@@ -106,7 +102,6 @@ def test_approval_is_followed_by_presence(connect: Connect, contact: Session) ->
         require_equal(bare(one.get("to")), contact.jid, "'to'")
 
 
-@with_component
 @RFC.must("3.1.6", "2.2", says="An approval is delivered to all interested resources, and then pushed to them.")
 def test_approval_is_delivered_before_the_push(connect: Connect, contact: Session) -> None:
     alice, other = _with_another(connect)
@@ -120,7 +115,6 @@ def test_approval_is_delivered_before_the_push(connect: Connect, contact: Sessio
         require_state(session, contact.jid, STATES["to"])
 
 
-@with_component
 @pytest.mark.parametrize("before", ["none-out", "from-out"])
 @RFC.must("3.1.6", says="The push behind an approval has the subscription 'to', or 'both' where it was 'from'.")
 def test_approval_is_pushed_to_who_asked(before: str, connect: Connect, contact: Session) -> None:
@@ -147,7 +141,6 @@ def test_presence_comes_behind_the_approval(connect: Connect) -> None:
 # --- cancelling (§3.2)
 
 
-@with_component
 @pytest.mark.parametrize("before", ["from", "both"])
 @RFC.must("3.2.2", says="Who is cancelled is told that each resource is unavailable, and then of the cancellation.")
 def test_cancellation_follows_unavailable_presence(before: str, connect: Connect, contact: Session) -> None:
@@ -167,7 +160,6 @@ def test_cancellation_follows_unavailable_presence(before: str, connect: Connect
     require_equal(set(told[:-1]) & wanted, wanted, "unavailable presence before the cancellation")
 
 
-@with_component
 @pytest.mark.parametrize("before", ["from", "both"])
 @RFC.must("3.2.2", "2.2", says="A cancellation is pushed to all interested resources: 'none', or 'to'.")
 def test_cancellation_is_pushed_to_who_cancelled(before: str, connect: Connect, contact: Session) -> None:
@@ -180,7 +172,6 @@ def test_cancellation_is_pushed_to_who_cancelled(before: str, connect: Connect, 
         pushed(session, Item(contact.jid, subscription="to" if before == "both" else "none"))
 
 
-@with_component
 @pytest.mark.parametrize("before", ["none", "none-out", "to"])
 @RFC.must_not("3.2.2", "11", says="Who was never subscribed is not told of resources by a cancellation.")
 def test_cancellation_of_nothing_tells_no_presence(before: str, connect: Connect, contact: Session) -> None:
@@ -195,7 +186,6 @@ def test_cancellation_of_nothing_tells_no_presence(before: str, connect: Connect
     )
 
 
-@with_component
 @RFC.must("3.2.2", "4.5.2", "11", says="Who was cancelled is told no more of the user's presence.")
 def test_cancelled_contact_is_told_no_more(connect: Connect, contact: Session) -> None:
     alice = user(connect)
@@ -213,7 +203,6 @@ def test_cancelled_contact_is_told_no_more(connect: Connect, contact: Session) -
     )
 
 
-@with_component
 @pytest.mark.parametrize("before", ["to", "both"])
 @RFC.must("3.2.3", "2.2", says="A cancellation is delivered to all interested resources, and then pushed to them.")
 def test_cancellation_is_delivered_before_the_push(before: str, connect: Connect, contact: Session) -> None:
@@ -241,7 +230,6 @@ def test_cancellation_makes_resources_unavailable(connect: Connect) -> None:
 # --- unsubscribing (§3.3)
 
 
-@with_component
 @pytest.mark.parametrize("before", ["to", "both"])
 @RFC.must(
     "3.3.2", "2.2", says="An unsubscribe is pushed to all interested resources of who sent it: 'none', or 'from'."
@@ -256,7 +244,6 @@ def test_unsubscribe_is_pushed_to_who_sent_it(before: str, connect: Connect, con
         pushed(session, Item(contact.jid, subscription="from" if before == "both" else "none"))
 
 
-@with_component
 @pytest.mark.parametrize("before", ["from", "from-out", "both"])
 @RFC.must("3.3.3", "2.2", says="An unsubscribe is delivered to all interested resources, and then pushed to them.")
 def test_unsubscribe_is_delivered_before_the_push(before: str, connect: Connect, contact: Session) -> None:
@@ -272,7 +259,6 @@ def test_unsubscribe_is_delivered_before_the_push(before: str, connect: Connect,
         require_state(session, contact.jid, STATES[after])
 
 
-@with_component
 @RFC.must("3.3.3", says="Who unsubscribed is told that each of the contact's resources is unavailable.")
 def test_unsubscribe_is_answered_by_unavailable_presence(connect: Connect, contact: Session) -> None:
     first, second = two(connect)
@@ -303,7 +289,6 @@ def test_request_taken_back_is_forgotten(connect: Connect) -> None:
 REMOVED = {"to": ("unsubscribe",), "from": ("unsubscribed",), "both": ("unsubscribe", "unsubscribed")}
 
 
-@with_component
 @pytest.mark.parametrize("before", REMOVED)
 @RFC.must("2.5.2", says="The removal of a contact ends each subscription that there is, and the contact is told.")
 def test_removal_ends_subscriptions(before: str, connect: Connect, contact: Session) -> None:
@@ -318,7 +303,6 @@ def test_removal_ends_subscriptions(before: str, connect: Connect, contact: Sess
     require(contact.jid not in roster(alice), "no item", "an item")
 
 
-@with_component
 @RFC.must("3", "2.5.2", says="What a removal sends to the contact bears the bare JID of the user, in 'from'.")
 def test_removal_bears_the_bare_jid(connect: Connect, contact: Session) -> None:
     alice = user(connect)
