@@ -117,7 +117,7 @@ class Remote:
             )
         )
 
-    def user(self, localpart: str) -> RemoteUser:
+    def user(self, localpart: str, *, resource: str = "") -> RemoteUser:
         """A user of ours, as one session: the subject delivers to it, and it sends what it likes."""
         connect = self._connect
         outgoing = s2s.call(
@@ -128,7 +128,8 @@ class Remote:
             trace=connect.trace,
             observer=connect.watch,
         )
-        user = RemoteUser(outgoing, self._unwatched, jid=f"{localpart}@{self.domain}", label=localpart)
+        jid = f"{localpart}@{self.domain}{'/' if resource else ''}{resource}"
+        user = RemoteUser(outgoing, self._unwatched, jid=jid, label=localpart)
         connect.adopt(user)
         return user
 

@@ -7,6 +7,7 @@ scenario can stop between any two and misbehave.
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import time
@@ -32,6 +33,9 @@ OFFER_STARTTLS = f"<starttls xmlns='{TLS}'><required/></starttls>"
 OFFER_EXTERNAL = f"<mechanisms xmlns='{SASL}'><mechanism>EXTERNAL</mechanism></mechanisms>"
 OFFER_DIALBACK = f"<dialback xmlns='{DIALBACK_FEATURE}'><errors/></dialback>"
 OFFER_BIDI = f"<bidi xmlns='{BIDI_FEATURE}'/>"
+
+
+_UNSTAMPED = re.compile(r"\A(<(?:message|presence|iq)(?=[\s/>]))(?![^>]*\sfrom=)")
 
 
 class ServerSession(Session):
@@ -75,7 +79,7 @@ class RemoteUser(Session):
     """A user of the lab's domain as one session: it sends on our stream, and gets what comes on the subject's.
 
     `outgoing` is our stream, logged in; `receive` takes the subject's, which it opens when it has something to send,
-    within so many seconds. The stanzas bear `from`, as a component's do: a server stamps none between servers.
+    within so many seconds. A stanza without `from` is stamped with `jid`, as a server does it for its users.
     """
 
     def __init__(
@@ -94,6 +98,9 @@ class RemoteUser(Session):
         self.header = outgoing.header
         self._receive = receive
         self._incoming: ServerSession | None = None
+
+    def send(self, xml: str | Element) -> None:
+        super().send(_UNSTAMPED.sub(rf"\1 from='{self.jid}'", xml) if isinstance(xml, str) else xml)
 
     def _read_event(self, deadline: float, limit: float) -> Event:
         if self._incoming is None:

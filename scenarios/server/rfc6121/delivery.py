@@ -69,21 +69,21 @@ def _param(rule: Rule) -> object:
 
 
 @pytest.mark.parametrize("rule", [_param(rule) for rule in RULES])
-def test_message(rule: Rule, connect: Connect) -> None:
-    there, alice = Addressee(connect, rule.present), connect(label="alice")
+def test_message(rule: Rule, connect: Connect, stranger: Session) -> None:
+    there = Addressee(connect, rule.present)
     xml, identifier = _message(rule.kind, there.address(rule.to))
-    alice.send(xml)
-    got = [s for s in there.sessions if _has(rule, alice, s, xml, identifier, may=_may_have(rule, there, s))]
+    stranger.send(xml)
+    got = [s for s in there.sessions if _has(rule, stranger, s, xml, identifier, may=_may_have(rule, there, s))]
     wanted = ", or ".join(SPOKEN[letter] for letter in rule.allowed)
     if got:
         require(set(rule.allowed) & set("DMA"), wanted, f"it came to {', '.join(s.label for s in got)}")
         if "M" not in rule.allowed:
             alone = [there.sessions[0]] if rule.to == "match" else there.takers
             require(got in (alone, there.takers if "A" in rule.allowed else alone), wanted, "it came to one only")
-        _no_answer(alice, identifier)
+        _no_answer(stranger, identifier)
         return
-    alice.sentinel()
-    answers = [e for e in alice.inbox if e.get("id") == identifier]
+    stranger.sentinel()
+    answers = [e for e in stranger.inbox if e.get("id") == identifier]
     if answers:
         require("E" in rule.allowed, wanted, answers[0])
         require_equal(len(answers), 1, "the number of answers")
@@ -92,15 +92,15 @@ def test_message(rule: Rule, connect: Connect) -> None:
         return
     require(set(rule.allowed) & set("OS"), wanted, "neither an answer nor a delivery")
     if rule.allowed == "S":
-        _no_answer(alice, identifier)
+        _no_answer(stranger, identifier)
     if there.account is None:
         return
     later = there.come()
     if "O" in rule.allowed:
-        _require_same(later.expect(identifier, "the message that was kept"), xml, alice, rule.to)
+        _require_same(later.expect(identifier, "the message that was kept"), xml, stranger, rule.to)
     else:
         later.expect_nothing(
-            xml.replace("<message", f"<message from='{alice.jid}'"),
+            xml.replace("<message", f"<message from='{stranger.jid}'"),
             lambda e: e.get("id") == identifier,
             "message that was to be ignored",
         )
@@ -159,22 +159,22 @@ def _no_answer(alice: Session, identifier: str) -> None:
 @RFC.must(
     "5.2.2", "8.5.2.1.1", says="A message without a type, or of one that is not known, is handled as a normal one."
 )
-def test_message_of_no_known_type_is_normal(kind: str, connect: Connect) -> None:
-    there, alice = Addressee(connect, "one"), connect(label="alice")
+def test_message_of_no_known_type_is_normal(kind: str, connect: Connect, stranger: Session) -> None:
+    there = Addressee(connect, "one")
     xml, identifier = _message(kind, there.bare)
-    alice.send(xml)
+    stranger.send(xml)
     got = there.sessions[0].expect(identifier, "the message")
-    require_equal((got.get("from"), got.get("to")), (alice.jid, there.bare), "'from' and 'to'")
+    require_equal((got.get("from"), got.get("to")), (stranger.jid, there.bare), "'from' and 'to'")
     require_equal(got.findtext(f"{{{CLIENT}}}body"), "Hello", "the body")
 
 
 @pytest.mark.parametrize("rule", [pytest.param(rule, id=rule.name) for rule in RULES if rule.allowed == "E"])
 @RFC.should("8.5.2.1.1", "8.5.2.2.1", says="The error for a groupchat message to an account is service-unavailable.")
-def test_refusal_is_service_unavailable(rule: Rule, connect: Connect) -> None:
-    there, alice = Addressee(connect, rule.present), connect(label="alice")
+def test_refusal_is_service_unavailable(rule: Rule, connect: Connect, stranger: Session) -> None:
+    there = Addressee(connect, rule.present)
     xml, identifier = _message(rule.kind, there.address(rule.to))
-    alice.send(xml)
-    require_error(alice.expect(identifier, "an error"), "service-unavailable")
+    stranger.send(xml)
+    require_error(stranger.expect(identifier, "an error"), "service-unavailable")
 
 
 @pytest.mark.parametrize("known", ["roster", "subscribed", "directed"])

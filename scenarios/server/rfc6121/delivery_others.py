@@ -64,26 +64,26 @@ IQS = {
         for who, where in IQS.items()
     ],
 )
-def test_iq_is_service_unavailable(who: str, kind: str, alice: Session, connect: Connect) -> None:
+def test_iq_is_service_unavailable(who: str, kind: str, stranger: Session, connect: Connect) -> None:
     to = _address(connect, who)
-    reply = _iq(alice, kind, to)
+    reply = _iq(stranger, kind, to)
     require_error(reply, "service-unavailable")
     require_equal(reply.get("from"), to, "'from'")
 
 
 @every_request
 @RFC.must_not("8.5.2.1.3", says="An iq to an account is not delivered to any of its resources.")
-def test_iq_to_an_account_is_not_delivered(kind: str, alice: Session, connect: Connect) -> None:
+def test_iq_to_an_account_is_not_delivered(kind: str, stranger: Session, connect: Connect) -> None:
     account = connect.account()
     resources = [user(connect, account=account, label=f"resource {number}") for number in range(2)]
     identifier = new_id()
-    alice.send(f"<iq type='{kind}' id='{identifier}' to='{account.jid}'>{UNKNOWN}</iq>")
+    stranger.send(f"<iq type='{kind}' id='{identifier}' to='{account.jid}'>{UNKNOWN}</iq>")
     for session in resources:
         session.expect_nothing(
-            f"<iq type='{kind}' id='{identifier}' from='{alice.jid}' to='{account.jid}'>{UNKNOWN}</iq>",
+            f"<iq type='{kind}' id='{identifier}' from='{stranger.jid}' to='{account.jid}'>{UNKNOWN}</iq>",
             _with_id(identifier),
             "iq for the account",
-            after=alice,
+            after=stranger,
         )
 
 
@@ -126,24 +126,24 @@ def test_iq_reaches_a_resource_that_shares_presence(by: str, kind: str, connect:
 @RFC.should_not(
     "8.5.3.1", says="An iq of a stranger is not delivered to a resource, which would tell that it is there."
 )
-def test_iq_of_a_stranger_is_not_delivered(kind: str, connect: Connect) -> None:
-    alice, bob = connect(label="alice"), user(connect, label="bob")
+def test_iq_of_a_stranger_is_not_delivered(kind: str, connect: Connect, stranger: Session) -> None:
+    bob = user(connect, label="bob")
     identifier = new_id()
-    xml = f"<iq type='{kind}' id='{identifier}' from='{alice.jid}' to='{bob.jid}'>{UNKNOWN}</iq>"
-    alice.send(xml)
-    bob.expect_nothing(xml, _with_id(identifier), "iq of a stranger", after=alice)
+    xml = f"<iq type='{kind}' id='{identifier}' from='{stranger.jid}' to='{bob.jid}'>{UNKNOWN}</iq>"
+    stranger.send(xml)
+    bob.expect_nothing(xml, _with_id(identifier), "iq of a stranger", after=stranger)
 
 
 @every_request
 @RFC.should("8.5.3.1", says="An iq of a stranger to a resource is answered by service-unavailable.")
-def test_iq_of_a_stranger_is_service_unavailable(kind: str, connect: Connect) -> None:
-    alice, bob = connect(label="alice"), user(connect, label="bob")
+def test_iq_of_a_stranger_is_service_unavailable(kind: str, connect: Connect, stranger: Session) -> None:
+    bob = user(connect, label="bob")
     identifier = new_id()
-    alice.send(f"<iq type='{kind}' id='{identifier}' to='{bob.jid}'>{UNKNOWN}</iq>")
-    alice.sentinel(bob)
+    stranger.send(f"<iq type='{kind}' id='{identifier}' to='{bob.jid}'>{UNKNOWN}</iq>")
+    stranger.sentinel(bob)
     if any(e.get("id") == identifier for e in bob.inbox):
         require(False, "service-unavailable, and no delivery", "the iq was delivered")
-    require_error(alice.expect(identifier, "an answer"), "service-unavailable")
+    require_error(stranger.expect(identifier, "an answer"), "service-unavailable")
 
 
 @pytest.mark.parametrize("kind", ["result", "error"])
@@ -187,28 +187,28 @@ def _available_resources(connect: Connect) -> list[Session]:
 
 @every_presence
 @RFC.must("8.5.2.1.2", says="Presence for an account is delivered to all of its available resources.")
-def test_presence_for_an_account_reaches_all_resources(kind: str, alice: Session, connect: Connect) -> None:
+def test_presence_for_an_account_reaches_all_resources(kind: str, stranger: Session, connect: Connect) -> None:
     resources = _available_resources(connect)
-    alice.send(_presence(kind, new_id(), resources[0].bare_jid))
+    stranger.send(_presence(kind, new_id(), resources[0].bare_jid))
     for session in resources:
         got = session.expect(
-            lambda e: localname(e) == "presence" and e.get("from") == alice.jid, f"the presence at {session.label}"
+            lambda e: localname(e) == "presence" and e.get("from") == stranger.jid, f"the presence at {session.label}"
         )
         require_equal(got.get("type"), None if kind == "available" else kind, "the type")
         require_equal(got.findtext("{*}status"), "Hello", "the status")
-        alice.sentinel(session)
-        more = [e for e in session.inbox if localname(e) == "presence" and e.get("from") == alice.jid]
+        stranger.sentinel(session)
+        more = [e for e in session.inbox if localname(e) == "presence" and e.get("from") == stranger.jid]
         require(not more, "one stanza", more[0] if more else None)
 
 
 @every_presence
 @RFC.must_not("8.5.2.1.2", says="Presence for an account is delivered with its 'to' as it was, a bare JID.")
-def test_presence_for_an_account_keeps_its_address(kind: str, alice: Session, connect: Connect) -> None:
+def test_presence_for_an_account_keeps_its_address(kind: str, stranger: Session, connect: Connect) -> None:
     resources = _available_resources(connect)
-    alice.send(_presence(kind, new_id(), resources[0].bare_jid))
+    stranger.send(_presence(kind, new_id(), resources[0].bare_jid))
     for session in resources:
         got = session.expect(
-            lambda e: localname(e) == "presence" and e.get("from") == alice.jid, f"the presence at {session.label}"
+            lambda e: localname(e) == "presence" and e.get("from") == stranger.jid, f"the presence at {session.label}"
         )
         require_equal(got.get("to"), resources[0].bare_jid, "'to'")
 
@@ -223,42 +223,42 @@ def _not_answered(alice: Session, identifier: str, what: str) -> None:
 
 @every_presence
 @RFC.should("8.5.2.2.2", says="Presence for an account without resources is neither answered nor kept.")
-def test_presence_for_the_absent_is_ignored(kind: str, alice: Session, connect: Connect) -> None:
+def test_presence_for_the_absent_is_ignored(kind: str, stranger: Session, connect: Connect) -> None:
     account = connect.account()
     identifier = new_id()
-    alice.send(_presence(kind, identifier, account.jid))
-    _not_answered(alice, identifier, "presence for the absent")
+    stranger.send(_presence(kind, identifier, account.jid))
+    _not_answered(stranger, identifier, "presence for the absent")
     later = user(connect, account=account, label="later")
     later.expect_nothing(
-        f"<presence from='{alice.jid}' to='{account.jid}'/>",
-        lambda e: localname(e) == "presence" and bare(e.get("from")) == alice.bare_jid,
+        f"<presence from='{stranger.jid}' to='{account.jid}'/>",
+        lambda e: localname(e) == "presence" and bare(e.get("from")) == stranger.bare_jid,
         "presence that was to be ignored",
     )
 
 
 @every_presence
 @RFC.must("8.5.3.1", says="Presence for a resource that is there is delivered to it.")
-def test_presence_for_a_resource_is_delivered(kind: str, alice: Session, connect: Connect) -> None:
+def test_presence_for_a_resource_is_delivered(kind: str, stranger: Session, connect: Connect) -> None:
     bob = user(connect, label="bob")
     xml = _presence(kind, new_id(), bob.jid)
-    alice.send(xml)
-    got = bob.expect(lambda e: localname(e) == "presence" and e.get("from") == alice.jid, "the presence")
+    stranger.send(xml)
+    got = bob.expect(lambda e: localname(e) == "presence" and e.get("from") == stranger.jid, "the presence")
     require_equal((got.get("to"), got.findtext("{*}status")), (bob.jid, "Hello"), "'to' and status")
 
 
 @every_presence
 @RFC.must("8.5.3.2.2", says="Presence for a resource that is not there is ignored.")
-def test_presence_for_an_absent_resource_is_ignored(kind: str, alice: Session, connect: Connect) -> None:
+def test_presence_for_an_absent_resource_is_ignored(kind: str, stranger: Session, connect: Connect) -> None:
     bob = user(connect, label="bob")
     identifier = new_id()
-    alice.send(_presence(kind, identifier, f"{bob.bare_jid}/{new_id()}"))
+    stranger.send(_presence(kind, identifier, f"{bob.bare_jid}/{new_id()}"))
     bob.expect_nothing(
-        f"<presence from='{alice.jid}' to='{bob.bare_jid}'/>",
-        lambda e: localname(e) == "presence" and bare(e.get("from")) == alice.bare_jid,
+        f"<presence from='{stranger.jid}' to='{bob.bare_jid}'/>",
+        lambda e: localname(e) == "presence" and bare(e.get("from")) == stranger.bare_jid,
         "presence for another resource",
-        after=alice,
+        after=stranger,
     )
-    _not_answered(alice, identifier, "presence for a resource that is not there")
+    _not_answered(stranger, identifier, "presence for a resource that is not there")
 
 
 @pytest.mark.parametrize("to", ["bare", "full"])
