@@ -14,7 +14,7 @@ from lab.accounts import Accounts
 from lab.cell import Cell
 from lab.errors import MachineError, PeerError
 from lab.machine import crowd
-from lab.wire import negotiation
+from lab.wire import negotiation, sasl2
 from lab.wire.framing import root_of
 from lab.wire.namespaces import DISCO_INFO, NS
 from lab.wire.negotiation import Stage
@@ -51,8 +51,9 @@ def survey(cell: Cell) -> Survey:
         claims += _features("opened", opened)
         opened.close()
         account = accounts.fresh()
-        session = negotiation.connect(cell, Stage.SECURED, label="survey")
+        session = negotiation.connect(cell, Stage.SECURED, sender=account.jid, label="survey")
         claims += _features("secured", session)
+        claims += _inline(session)
         negotiation.authenticate(session, account)
         negotiation.open_stream(session)
         claims += _features("stream", session)
@@ -94,6 +95,12 @@ def _round_trip(session: Session) -> float:
 
 def _features(place: str, session: Session) -> list[str]:
     return [f"{place} {child.tag}" for child in session.features] if session.features is not None else []
+
+
+def _inline(session: Session) -> list[str]:
+    """What SASL2 offers inline (XEP-0388 §2.1)."""
+    offer = sasl2.inline(session.features) if session.features is not None else None
+    return [f"inline {child.tag}" for child in offer] if offer is not None else []
 
 
 def _disco(place: str, reply: Element) -> list[str]:

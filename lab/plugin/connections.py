@@ -70,6 +70,7 @@ class Connect:
         over: Transport | None = None,
         context: ssl.SSLContext | None = None,
         mechanism: str | None = None,
+        sender: str = "",
         label: str = "client",
     ) -> Session:
         """A session at `stage` (see `lab.wire.negotiation.connect`); the check is `impossible` without the port.
@@ -90,6 +91,7 @@ class Connect:
                     over=over,
                     context=context,
                     mechanism=mechanism,
+                    sender=sender,
                     trace=self.trace,
                     label=label,
                     observer=self.watch,

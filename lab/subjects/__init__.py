@@ -29,7 +29,7 @@ send = "<stream:stream … to='{domain}' …>"
 expect = "<stream:features"
 within = 20                  # seconds
 
-[services]                   # optional: muc, pubsub, upload, proxy
+[services]                   # optional: muc, pubsub, upload, proxy, mix
 muc = "conference.{domain}"
 
 [component]                  # optional: a place for the lab's own XEP-0114 component

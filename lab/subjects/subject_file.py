@@ -27,7 +27,7 @@ from lab.subjects.model import (
 )
 
 FILE_NAME = "subject.toml"
-_SERVICES = ("muc", "pubsub", "upload", "proxy")
+_SERVICES = ("muc", "pubsub", "upload", "proxy", "mix")
 _PROVIDER = re.compile(r"XEP-\d{4}|RFC \d+")
 _T = TypeVar("_T")
 

@@ -14,7 +14,11 @@ DIALBACK = "jabber:server:dialback"
 DIALBACK_FEATURE = "urn:xmpp:features:dialback"
 BIDI = "urn:xmpp:bidi"
 BIDI_FEATURE = "urn:xmpp:features:bidi"
+SASL2 = "urn:xmpp:sasl:2"
 BIND = "urn:ietf:params:xml:ns:xmpp-bind"
+BIND2 = "urn:xmpp:bind:0"
+FAST = "urn:xmpp:fast:0"
+ISR = "https://xmpp.org/extensions/isr/0"
 SESSION = "urn:ietf:params:xml:ns:xmpp-session"
 ROSTER = "jabber:iq:roster"
 REGISTER = "jabber:iq:register"
@@ -53,6 +57,9 @@ MUC_USER = "http://jabber.org/protocol/muc#user"
 MUC_ADMIN = "http://jabber.org/protocol/muc#admin"
 MUC_OWNER = "http://jabber.org/protocol/muc#owner"
 CONFERENCE = "jabber:x:conference"
+MIX = "urn:xmpp:mix:core:1"
+MIX_PAM = "urn:xmpp:mix:pam:2"
+MIX_ROSTER = "urn:xmpp:mix:roster:0"
 NICK = "http://jabber.org/protocol/nick"
 STANZA_ID = "urn:xmpp:sid:0"
 FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
@@ -86,7 +93,11 @@ NS: dict[str, str] = {
     "db": DIALBACK,
     "dialback": DIALBACK_FEATURE,
     "bidi": BIDI_FEATURE,
+    "sasl2": SASL2,
     "bind": BIND,
+    "bind2": BIND2,
+    "fast": FAST,
+    "isr": ISR,
     "session": SESSION,
     "roster": ROSTER,
     "register": REGISTER,
@@ -120,6 +131,9 @@ NS: dict[str, str] = {
     "muc-admin": MUC_ADMIN,
     "muc-owner": MUC_OWNER,
     "conference": CONFERENCE,
+    "mix": MIX,
+    "mix-pam": MIX_PAM,
+    "mix-roster": MIX_ROSTER,
     "nick": NICK,
     "sid": STANZA_ID,
     "framing": FRAMING,

@@ -16,6 +16,7 @@ from lab.errors import PeerError, UsageError
 from lab.wire import sasl
 from lab.wire.header import header
 from lab.wire.namespaces import COMPONENT, NS, REGISTER, SASL, STREAM, TLS
+from lab.wire.sasl2 import Login
 from lab.wire.session import Observer, Session, localname, new_id, show, stanza_error_condition
 from lab.wire.stream import Element, StreamOpened
 from lab.wire.trace import Trace
@@ -111,6 +112,22 @@ def authenticate(session: Session, account: Account, mechanism: str | None = Non
     raise PeerError(f"{mechanism} has no end", expected="<success/>", seen=f"{CHALLENGES} challenges")
 
 
+def log_in(session: Session, login: Login) -> Element:
+    """SASL2 to its end (XEP-0388 §2.3 to §2.6): answers the success. No new stream follows, but features do.
+
+    Raises Sasl2Failed, and PeerError where the exchange is wrong or has no end.
+    """
+    session.send(login.begin())
+    for _ in range(CHALLENGES):
+        answer = session.receive()
+        more = login.take(answer)
+        if more is None:
+            session.jid = login.jid
+            return answer
+        session.send(more)
+    raise PeerError(f"{login.mechanism.name} has no end", expected="<success/>", seen=f"{CHALLENGES} challenges")
+
+
 def bind(session: Session, resource: str | None = None) -> str:
     """Bind a resource, the server's choice or ours (§7.6, §7.7). Answers the full JID."""
     wanted = f"<resource>{resource}</resource>" if resource is not None else ""
@@ -148,6 +165,7 @@ def connect(
     over: TransportName = "c2s",
     context: ssl.SSLContext | None = None,
     mechanism: str | None = None,
+    sender: str = "",
     trace: Trace | None = None,
     label: str = "client",
     observer: Observer | None = None,
@@ -155,6 +173,7 @@ def connect(
     """A session brought up to `stage`. Raises PeerError, MachineError; closes what it opened when it fails.
 
     Without a `mechanism`, the login is the quickest that is safe, not the strongest: no check is about it.
+    `sender` is who we say to be in stream headers under TLS; those before it say nobody (RFC 6120 §4.7.1).
     """
     endpoint = cell.endpoint(over)
     if endpoint is None:
@@ -167,7 +186,7 @@ def connect(
             transport, domain=cell.domain, patience=cell.patience, trace=trace, label=label, observer=observer
         )
     try:
-        _advance(session, cell, stage, account, resource, over, context, mechanism)
+        _advance(session, cell, stage, account, resource, over, context, mechanism, sender)
     except BaseException:
         session.abandon()
         raise
@@ -183,14 +202,18 @@ def _advance(
     over: TransportName,
     context: ssl.SSLContext | None,
     mechanism: str | None,
+    sender: str,
 ) -> None:
     direct = over == "c2s-direct-tls"
     if direct:
         begin_tls(session, context or usual_context(cell.ca, "xmpp-client"))
+    if session.transport.tls is not None:
+        session.sender = sender
     if stage >= Stage.OPENED:
         open_stream(session)
     if stage >= Stage.SECURED and not (direct or is_within_http(over)):
         starttls(session, context or usual_context(cell.ca))
+        session.sender = sender
         open_stream(session)
     if stage >= Stage.AUTHENTICATED:
         if account is None:
@@ -259,6 +282,7 @@ __all__ = [
     "connect_component",
     "expect_header",
     "header",
+    "log_in",
     "mechanisms",
     "new_id",
     "open_stream",

@@ -1,11 +1,14 @@
 """SASL mechanisms as the initiating entity plays them (RFC 6120 §6, RFC 5802, RFC 4616, RFC 4422 appendix A).
 
+And the hashed tokens of XEP-0484 (draft-schmaus-kitten-sasl-ht-09).
+
 Sans I/O: `initial()`, then `respond(challenge)` for each challenge, then `finish(data)` on success, which
 raises PeerError where the server did not prove that it knows the password. SCRAM itself is scramp's.
 """
 
 from __future__ import annotations
 
+import hmac
 import ssl
 from typing import Protocol
 
@@ -105,6 +108,51 @@ class Scram:
         self._proved = True
 
 
+BINDINGS = {
+    "NONE": "",
+    "UNIQ": "tls-unique",
+    "ENDP": "tls-server-end-point",
+    "EXPR": "tls-exporter",
+}
+"""How the name of a hashed token's mechanism ends -> the type of channel binding (HT §2)."""
+
+
+def token_binding(name: str) -> str:
+    """The channel binding type of a mechanism of the HT family, empty for none. Raises UsageError for others."""
+    family, _, ending = name.rpartition("-")
+    if family != "HT-SHA-256" or ending not in BINDINGS:
+        raise UsageError(f"the lab plays no hashed token {name}", hint=f"known endings: {', '.join(BINDINGS)}")
+    return BINDINGS[ending]
+
+
+class HashedToken:
+    """HT §3: the token, not a password, proves who we are, in one message; the server proves itself by another.
+
+    `binding` is the data of the channel binding that the mechanism's name asks for, empty for -NONE.
+    """
+
+    def __init__(self, name: str, localpart: str, token: str, *, binding: bytes = b"") -> None:
+        self.name = name
+        self._localpart = localpart
+        self._token = token.encode()
+        self._binding = binding
+
+    def initial(self) -> bytes:
+        return self._localpart.encode() + b"\0" + self._hash(b"Initiator")
+
+    def respond(self, challenge: bytes) -> bytes:
+        raise PeerError(f"{self.name} has no challenge", seen=challenge.decode("utf-8", "replace"))
+
+    def finish(self, data: bytes | None) -> None:
+        if data is None or not hmac.compare_digest(data, self._hash(b"Responder")):
+            raise PeerError(
+                "the server sent no proof that it knows the token", expected="HMAC over Responder (HT §3.3)"
+            )
+
+    def _hash(self, role: bytes) -> bytes:
+        return hmac.digest(self._token, role + self._binding, "sha256")
+
+
 class _peer_errors:  # noqa: N801 - reads as a statement: `with _peer_errors():`
     def __enter__(self) -> None:
         return
@@ -119,11 +167,16 @@ def binding_type(tls: ssl.SSLSocket) -> str:
     return "tls-unique" if tls.version() == "TLSv1.2" else "tls-server-end-point"
 
 
-def channel_binding(tls: ssl.SSLSocket) -> tuple[str, bytes]:
-    """Name and data of the channel binding (RFC 5929 §3 and §4)."""
-    kind = binding_type(tls)
-    if kind == "tls-unique":
+def channel_binding(tls: ssl.SSLSocket, kind: str | None = None) -> tuple[str, bytes]:
+    """Name and data of a channel binding (RFC 5929 §3 and §4); without `kind` the best that we can give.
+
+    Raises UsageError for one that Python's ssl does not give on this connection.
+    """
+    kind = kind or binding_type(tls)
+    if kind == "tls-unique" and tls.version() == "TLSv1.2":
         return kind, tls.get_channel_binding(kind) or b""
+    if kind != "tls-server-end-point":
+        raise UsageError(f"the lab cannot bind to {kind} over {tls.version()}")
     der = tls.getpeercert(binary_form=True) or b""
     algorithm = x509.load_der_x509_certificate(der).signature_hash_algorithm
     if algorithm is None or algorithm.name in {"md5", "sha1"}:
@@ -131,6 +184,12 @@ def channel_binding(tls: ssl.SSLSocket) -> tuple[str, bytes]:
     digest = hashes.Hash(algorithm)
     digest.update(der)
     return kind, digest.finalize()
+
+
+def hashed_token(name: str, account: Account, token: str, *, tls: ssl.SSLSocket) -> HashedToken:
+    """The mechanism of that name with a token for it, bound to this connection where the name asks for that."""
+    kind = token_binding(name)
+    return HashedToken(name, account.localpart, token, binding=channel_binding(tls, kind)[1] if kind else b"")
 
 
 def mechanism(name: str, account: Account, *, tls: ssl.SSLSocket | None = None, authzid: str = "") -> Mechanism:

@@ -78,6 +78,8 @@ class Session:
         self.label = self.trace.label(label)
         self.stream: Reader = Stream()
         self.jid = ""
+        self.sender = ""
+        """Who the next stream header says to be (RFC 6120 §4.7.1), empty for nobody: SASL2 hangs on it."""
         self.header: StreamOpened | None = None
         self.features: Element | None = None
         self.inbox: list[Element] = []
@@ -107,7 +109,8 @@ class Session:
         one, and every check beyond login would fail for that alone. A check of its own sends it.
         """
         declaration = DECLARATION if self.header is None else ""
-        return header(to=self.domain, namespace=self.namespace, declaration=declaration)
+        attributes = f"from={_quoted(self.sender)}" if self.sender else ""
+        return header(to=self.domain, namespace=self.namespace, declaration=declaration, attributes=attributes)
 
     def closing(self) -> str:
         """What closes the stream (RFC 6120 §4.4)."""

@@ -1,0 +1,1 @@
+"""XEP-0369 (MIX): channels as they are found, made, joined, spoken in, left and destroyed."""
