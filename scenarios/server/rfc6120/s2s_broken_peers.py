@@ -7,11 +7,12 @@ import pytest
 from lab.errors import PeerError
 from lab.plugin import Specification, Stage, require, require_equal
 from lab.plugin.federation import Remote
+from lab.wire.negotiation import expect_header
 from lab.wire.s2s import OFFER_STARTTLS, receive_starttls, receive_stream
 from lab.wire.session import Session, localname
 from lab.wire.stream import StreamOpened
 from lab.wire.transport import NoAnswer
-from scenarios.server.rfc6120._peers import WAYS, Way, misbehave
+from scenarios.server.rfc6120._peers import HEADER, WAYS, Way, misbehave
 from scenarios.server.rfc6120._s2s import (
     KINDS,
     expect_bounce,
@@ -224,3 +225,27 @@ def test_unknown_feature_is_passed_over(alice: Session, remote: Remote) -> None:
     )
     asked = session.receive()
     require_equal(localname(asked), "auth", "the subject's login")
+
+
+FLOOD = 4 * 1024 * 1024  # bytes
+CHUNK = 16 * 1024
+ENDLESS = {"header": HEADER[:-1] + " lab='", "features": HEADER + "<stream:features><lab>"}
+
+
+@pytest.mark.overloads
+@pytest.mark.parametrize("start", ENDLESS.values(), ids=ENDLESS.keys())
+@RFC.should(
+    "13.12", says="A peer that never comes to an end is given up: the calling server limits what it remembers."
+)
+def test_endless_peer_is_given_up(alice: Session, remote: Remote, another: Remote, start: str) -> None:
+    greet(alice, remote)
+    session = remote.receive(Stage.CONNECTED)
+    expect_header(session)
+    session.send(start)
+    try:
+        for _ in range(FLOOD // CHUNK):
+            session.send("x" * CHUNK)
+    except PeerError:
+        still_federates(alice, another)
+        return
+    require(False, "an end to the patience of the server", f"{FLOOD // 1024 // 1024} MiB were taken")
