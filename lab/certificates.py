@@ -18,6 +18,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 # RFC 6120 §13.7.1.4: the otherName that holds a JID in a subjectAltName.
 ID_ON_XMPP_ADDR = x509.ObjectIdentifier("1.3.6.1.5.5.7.8.5")
+# RFC 4985: the otherName that holds a service's SRV name.
+ID_ON_DNS_SRV = x509.ObjectIdentifier("1.3.6.1.5.5.7.8.7")
 FLAWS = ("expired", "wrong-name", "untrusted")
 """Ways for a certificate to be wrong: it was valid once, it is another domain's, a stranger signed it."""
 
@@ -98,8 +100,24 @@ class CertificateAuthority:
     def client_certificate(self, jid: str, *, name: str) -> Path:
         """A PEM file `name.pem` with key and certificate of a client that is `jid` (RFC 6120 §13.7.1.3).
 
-        For SASL EXTERNAL: the bare JID stands in the subjectAltName as an id-on-xmppAddr, which trustme cannot make.
+        For SASL EXTERNAL: the bare JID stands in the subjectAltName as an id-on-xmppAddr.
         """
+        file = self.folder / f"{name}.pem"
+        file.write_bytes(
+            self._named(x509.OtherName(ID_ON_XMPP_ADDR, _der(UTF8_STRING, jid)), ExtendedKeyUsageOID.CLIENT_AUTH)
+        )
+        return file
+
+    def service_certificate(self, domain: str, *, folder: Path) -> Path:
+        """A PEM file with key and certificate of a server whose only name is an SRV-ID (RFC 4985, §13.7.1.2.1)."""
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / "srv-id.pem"
+        named = x509.OtherName(ID_ON_DNS_SRV, _der(IA5_STRING, f"_xmpp-server.{domain}"))
+        file.write_bytes(self._named(named, ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH))
+        return file
+
+    def _named(self, name: x509.OtherName, *usages: x509.ObjectIdentifier) -> bytes:
+        """Key and certificate, in PEM, with this name alone, of a kind that trustme cannot make."""
         issuer = x509.load_pem_x509_certificate(self._ca.cert_pem.bytes())
         issuer_key = serialization.load_pem_private_key(self._ca.private_key_pem.bytes(), password=None)
         assert isinstance(issuer_key, ec.EllipticCurvePrivateKey)  # noqa: S101 - what trustme.CA makes
@@ -117,29 +135,24 @@ class CertificateAuthority:
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer_id), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .add_extension(
-                x509.SubjectAlternativeName([x509.OtherName(ID_ON_XMPP_ADDR, _utf8_string(jid))]),
-                critical=False,
-            )
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+            .add_extension(x509.SubjectAlternativeName([name]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
             .sign(issuer_key, hashes.SHA256())
         )
-        file = self.folder / f"{name}.pem"
-        file.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-            + certificate.public_bytes(serialization.Encoding.PEM)
-        )
-        return file
+        return key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        ) + certificate.public_bytes(serialization.Encoding.PEM)
 
 
-def _utf8_string(text: str) -> bytes:
-    """`text` as a DER UTF8String (X.690 §8.1.3 for the length)."""
+UTF8_STRING, IA5_STRING = 0x0C, 0x16  # tags of X.690 §8.23
+
+
+def _der(tag: int, text: str) -> bytes:
+    """`text` as a DER string of that type (X.690 §8.1.3 for the length)."""
     data = text.encode()
     if len(data) < 0x80:
-        return bytes([0x0C, len(data)]) + data
+        return bytes([tag, len(data)]) + data
     length = len(data).to_bytes((len(data).bit_length() + 7) // 8)
-    return bytes([0x0C, 0x80 | len(length)]) + length + data
+    return bytes([tag, 0x80 | len(length)]) + length + data

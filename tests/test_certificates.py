@@ -123,6 +123,18 @@ def test_a_client_certificate_carries_the_jid(authority: CertificateAuthority, l
     assert der_utf8_string(other.value) == jid
 
 
+def test_a_service_certificate_names_the_service_alone(authority: CertificateAuthority, tmp_path: Path) -> None:
+    file = authority.service_certificate("remote.test", folder=tmp_path / "service")
+    (certificate,) = x509.load_pem_x509_certificates(file.read_bytes())
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    (other,) = names
+    assert isinstance(other, x509.OtherName)
+    assert other.type_id.dotted_string == "1.3.6.1.5.5.7.8.7"  # RFC 4985
+    assert other.value == bytes([0x16, 24]) + b"_xmpp-server.remote.test"
+    serving_it = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving_it.load_cert_chain(file)  # key and certificate belong together
+
+
 def test_a_client_without_a_certificate_is_refused_where_one_is_needed(authority: CertificateAuthority) -> None:
     server = serving(authority.server_certificate("lab.test"), trusts=authority.ca)
     with pytest.raises(ssl.SSLError, match="certificate required"):

@@ -9,6 +9,7 @@ def test_…(alice: Session, remote: Remote) -> None:
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -44,16 +45,37 @@ class Remote:
         """Another domain that is served at the same place: `name` stands before ours."""
         return f"{name}.{self.domain}"
 
+    def served(self, *places: str) -> str:
+        """A domain of the same zone that is served elsewhere: `s40001`, `s0`, … (`lab.engines.names`), in this order.
+
+        A place that is none gives a domain that does not exist.
+        """
+        return f"r{token_hex(4)}.{'-'.join(places)}.{self.zone}"
+
     @property
     def ca(self) -> Path | None:
-        """The authority that the subject's certificates are of."""
+        """The authority that signed the subject's own certificate."""
         return self._cell.ca
+
+    @property
+    def names_of_the_subject(self) -> set[str]:
+        """Its domains, and the address at which it is reached."""
+        places = {self._cell.endpoint(over) for over in ("s2s", "s2s-direct-tls")}
+        return {self._cell.domain, *self._cell.services.values(), *(place.host for place in places if place)}
 
     @cached_property
     def certificate(self) -> Path:
         """A right certificate of the domain, and of its siblings: a PEM file with key and chain."""
-        names = (self.domain, f"*.{self.domain}")
-        return self._authority.server_certificate(*names, folder=self._authority.folder / self.domain).all
+        return self.certificate_of(self.domain, f"*.{self.domain}")
+
+    def certificate_of(self, *names: str) -> Path:
+        """A right certificate of these domains."""
+        return self._authority.server_certificate(*names, folder=self._authority.folder / names[0]).all
+
+    @property
+    def service_certificate(self) -> Path:
+        """A right certificate that names the domain as a service alone (SRV-ID)."""
+        return self._authority.service_certificate(self.domain, folder=self._authority.folder / f"srv-{self.domain}")
 
     def flawed(self, flaw: str) -> Path:
         """A certificate that is wrong in one way of `lab.certificates.FLAWS`."""
@@ -68,6 +90,7 @@ class Remote:
         domain: str = "",
         jid: str = "",
         over: Transport = "s2s",
+        context: ssl.SSLContext | None = None,
     ) -> ServerSession:
         """Our stream to the subject (see `lab.wire.s2s.call`).
 
@@ -85,6 +108,7 @@ class Remote:
                 certificate=shown,
                 over=over,
                 domain=domain,
+                context=context,
                 trace=connect.trace,
                 observer=connect.watch,
             )
@@ -107,7 +131,7 @@ class Remote:
                 stage,
                 jid=jid or self.domain,
                 domain=self._cell.domain,
-                certificate=certificate or self.certificate,
+                certificate=certificate or (self.certificate_of(jid) if jid else self.certificate),
                 ca=self._cell.ca,
                 patience=self._cell.patience,
                 direct=self.direct,
@@ -182,4 +206,10 @@ def remote(remotes: Remotes) -> Remote:
     return remotes()
 
 
-__all__ = ["Remote", "Remotes", "authority", "remote", "remotes"]
+@pytest.fixture
+def another(remotes: Remotes) -> Remote:
+    """A second remote server, with which nothing has gone wrong."""
+    return remotes()
+
+
+__all__ = ["Remote", "Remotes", "another", "authority", "remote", "remotes"]

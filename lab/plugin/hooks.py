@@ -34,7 +34,7 @@ from lab.plugin.connections import (
     component_session,
     connect,
 )
-from lab.plugin.federation import authority, remote, remotes
+from lab.plugin.federation import another, authority, remote, remotes
 from lab.plugin.judge import Impossible, Missed, Unsupported
 from lab.plugin.pairs import pair
 from lab.plugin.requirement import OVER, TRANSPORTS, check_of
@@ -48,6 +48,7 @@ from lab.wire.transport import ConnectionLost, ConnectionRefused
 __all__ = [
     "accounts",
     "alice",
+    "another",
     "arrive",
     "authority",
     "bob",

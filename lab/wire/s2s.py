@@ -68,6 +68,8 @@ class ServerSession(Session):
         self.jid = jid
         self.stream_id = ""
         self.both_ways = False
+        self.server_name: str | None = None
+        """The name in SNI, of a subject that has begun TLS with us."""
 
     def opening(self) -> str:
         declaration = DECLARATION if self.header is None else ""
@@ -124,13 +126,15 @@ def call(
     certificate: Path | None,
     over: TransportName = "s2s",
     domain: str = "",
+    context: ssl.SSLContext | None = None,
     trace: Trace | None = None,
     label: str = "remote-out",
     observer: Observer | None = None,
 ) -> ServerSession:
     """A stream from the domain `jid` to the subject, brought up to `stage`; AUTHENTICATED means SASL EXTERNAL.
 
-    `certificate` is shown where the subject asks for one (None: none is). `domain` is another one than the cell's.
+    `certificate` is shown where the subject asks for one (None: none is), unless `context` says all of TLS. `domain`
+    is another one than the cell's.
     Raises PeerError, MachineError; closes what it opened when it fails.
     """
     endpoint = cell.endpoint(over)
@@ -147,7 +151,7 @@ def call(
         observer=observer,
     )
     direct = over == "s2s-direct-tls"
-    context = client_context(cell.ca, certificate=certificate, alpn=(ALPN,) if direct else ())
+    context = context or client_context(cell.ca, certificate=certificate, alpn=(ALPN,) if direct else ())
     try:
         if direct:
             begin_tls(session, context)
@@ -226,7 +230,8 @@ def receive_stream(session: ServerSession, features: str | None, *, stream_id: s
     session.stream_id = token_hex(8) if stream_id is None else stream_id
     attributes = f"from='{session.jid}' id='{session.stream_id}' xmlns:db='{DIALBACK}'"
     told = "" if features is None else f"<stream:features>{features}</stream:features>"
-    session.send(header(to=session.domain, namespace=SERVER, attributes=attributes) + told)
+    caller = (session.header.get("from") if session.header else None) or session.domain  # §4.7.2: a service, say
+    session.send(header(to=caller, namespace=SERVER, attributes=attributes) + told)
 
 
 def receive_starttls(session: ServerSession, certificate: Path, ca: Path | None) -> None:
@@ -247,6 +252,11 @@ def accept_tls(session: ServerSession, certificate: Path, ca: Path | None, *, al
         context.verify_mode = ssl.CERT_OPTIONAL
     if alpn:
         context.set_alpn_protocols([ALPN])
+
+    def named(_socket: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> None:
+        session.server_name = name
+
+    context.sni_callback = named
     try:
         session.transport.accept_tls(context, timeout=session.patience)
     except PeerError as error:

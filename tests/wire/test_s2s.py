@@ -90,6 +90,9 @@ def test_a_login_by_certificate_goes_through_and_stanzas_follow(meet: Meet) -> N
         assert certificate is not None
         assert ("DNS", "one.test") in certificate["subjectAltName"]
         assert into.stream_id == out.stream_id != ""
+        assert into.server_name == "two.test"
+        assert out.header is not None
+        assert out.header.get("to") == "one.test"
     finally:
         out.abandon()
         into.abandon()

@@ -1,0 +1,117 @@
+"""RFC 6120 §13.7, §6.3.4 between servers: certificates that are wrong in one way, shown by either side.
+
+A server may fall back to Server Dialback, and trust DNS alone (§13.14): what is asked here is that a wrong
+certificate proves nothing. In the role of the caller that is a SHOULD: its policy may be to trust whoever is there.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.certificates import FLAWS
+from lab.errors import PeerError
+from lab.plugin import Specification, Stage, require
+from lab.plugin.federation import Remote
+from lab.wire.namespaces import SASL, SERVER
+from lab.wire.negotiation import mechanisms, starttls
+from lab.wire.s2s import OFFER_EXTERNAL, OFFER_STARTTLS, open_server_stream, receive_starttls, receive_stream
+from lab.wire.session import Session
+from lab.wire.stream import Element
+from lab.wire.transport import client_context
+from scenarios.server.rfc6120._s2s import (
+    arrives,
+    end_of,
+    expect_bounce,
+    expect_nothing_from,
+    greet,
+    somebody,
+    stanza,
+)
+from scenarios.server.rfc6120._sasl import auth, is_sasl
+
+RFC = Specification("RFC 6120")
+
+flaws = pytest.mark.parametrize("flaw", FLAWS)
+
+
+@flaws
+@RFC.must_not("13.7.2", "6.3.4", says="A wrong certificate logs no server in by EXTERNAL, even where it is offered.")
+def test_wrong_certificate_logs_no_server_in(alice: Session, remote: Remote, another: Remote, flaw: str) -> None:
+    came = login_with(remote, flaw)
+    require(not any(is_sasl(one, "success") for one in came), "no <success/>", came[-1] if came else "")
+    xml, identifier = stanza("message", to=alice.jid, sender=somebody(remote))
+    expect_nothing_from(alice, another, xml, identifier, "a stanza of a server with a wrong certificate")
+
+
+def login_with(remote: Remote, flaw: str) -> list[Element]:
+    """What is answered to EXTERNAL, and to a message behind it, by a server that we show such a certificate."""
+    try:
+        session = remote.call(Stage.OPENED)
+        starttls(session, client_context(remote.ca, certificate=remote.flawed(flaw)))
+        open_server_stream(session)
+        session.send(f"<auth xmlns='{SASL}' mechanism='EXTERNAL'>=</auth></stream:stream>")
+    except PeerError:
+        return []  # turned away before SASL: it need not go so far
+    return end_of(session)
+
+
+@RFC.must_not("13.7.2", "6.4.5", says="A server without a certificate is not logged in by EXTERNAL.")
+def test_no_certificate_logs_no_server_in(alice: Session, remote: Remote, another: Remote) -> None:
+    session = remote.call(Stage.OPENED)
+    starttls(session, client_context(remote.ca))
+    open_server_stream(session)
+    xml, identifier = stanza("message", to=alice.jid, sender=somebody(remote))
+    session.send(f"<auth xmlns='{SASL}' mechanism='EXTERNAL'>=</auth>{xml}</stream:stream>")
+    came = end_of(session)
+    require(not any(is_sasl(one, "success") for one in came), "no <success/>", came[-1] if came else "")
+    expect_nothing_from(alice, another, xml, identifier, "a stanza of a server without a certificate")
+
+
+@RFC.must_not("13.7.2", "6.4.6", says="A right certificate of one domain does not log in another domain.")
+def test_certificate_of_another_domain_logs_no_server_in(alice: Session, remote: Remote, another: Remote) -> None:
+    came: list[Element] = []
+    try:
+        session = remote.call(Stage.OPENED, jid=another.domain)
+        starttls(session, client_context(remote.ca, certificate=remote.certificate))
+        open_server_stream(session)
+        session.send(f"<auth xmlns='{SASL}' mechanism='EXTERNAL'>=</auth></stream:stream>")
+        came = end_of(session)
+    except PeerError:
+        pass  # turned away before SASL
+    require(not any(is_sasl(one, "success") for one in came), "no <success/>", came[-1] if came else "")
+    xml, identifier = stanza("message", to=alice.jid, sender=somebody(another))
+    expect_nothing_from(alice, another, xml, identifier, "a stanza in the name of another server")
+
+
+@flaws
+@RFC.should(
+    "13.7.2", "13.14", "5.4.3.1", says="A stanza goes to no server that only a wrong certificate vouches for."
+)
+def test_stanza_does_not_go_to_a_wrong_certificate(alice: Session, remote: Remote, flaw: str) -> None:
+    identifier = greet(alice, remote)
+    try:
+        session = remote.receive(Stage.CONNECTED)
+        receive_stream(session, OFFER_STARTTLS)
+        receive_starttls(session, remote.flawed(flaw), remote.ca)
+        receive_stream(session, OFFER_EXTERNAL)
+        asked = session.receive()
+        require(is_sasl(asked, "auth"), "<auth/>, or the end", asked)
+        session.send(f"<success xmlns='{SASL}'/>")
+        receive_stream(session, "")
+        got = session.receive()
+    except PeerError:
+        expect_bounce(alice, identifier)
+        return
+    require(got.tag != f"{{{SERVER}}}message", "no stanza for a server with a wrong certificate", got)
+
+
+@RFC.must("13.7.1.2.1", "6.3.4", says="A certificate that names a server's domain by an SRV-ID alone logs it in.")
+def test_srv_id_logs_a_server_in(alice: Session, remote: Remote) -> None:
+    session = remote.call(Stage.OPENED)
+    starttls(session, client_context(remote.ca, certificate=remote.service_certificate))
+    features = open_server_stream(session)
+    if "EXTERNAL" not in mechanisms(features):
+        require(False, "EXTERNAL among the mechanisms", features)
+    require(is_sasl(answer := auth(session, "EXTERNAL", "="), "success"), "<success/>", answer)
+    open_server_stream(session)
+    arrives(session, alice)
