@@ -10,6 +10,7 @@ from lab.wire.session import Session, StreamFailed, new_id, stanza_error_conditi
 from lab.wire.stream import Element
 from scenarios.server.rfc6120._stanzas import (
     UNKNOWN,
+    become_available,
     deliver,
     identifier,
     require_delivered,
@@ -90,6 +91,7 @@ def test_stanza_of_the_component_reaches_the_user(
 ) -> None:
     address = sender.format(domain=component_session.jid)
     sent = stanza(kind, bob.jid, f"from='{address}'")
+    become_available(bob)
     component_session.send(sent)
     got = bob.expect(identifier(sent))
     require_delivered(got, sent, address, namespace=CLIENT)
