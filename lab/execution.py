@@ -134,10 +134,16 @@ def execute(
     """Run `checks` on the cell, in `workers` processes (0: in this one).
 
     `sides` are those whose lists say what is expected; `gone` says why the subject is lost; `mentioned` are the
-    providers whose checks are informational (`schemas.suites`).
+    providers whose checks are informational (`schemas.suites`). What is listed as ending the subject is run behind
+    all others, one check at a time: who is tried beside it would be ended, too.
     """
     collector = _Collector(writer, sides, listener, gone, mentioned)
-    code = pytest.main(catalogue.arguments(checks, cell_file, workers=workers), plugins=[collector])
+    deadly = [check for check in checks if expected.is_deadly(sides, check.name)]
+    code = pytest.ExitCode.OK
+    for part, processes in (([check for check in checks if check not in deadly], workers), (deadly, 0)):
+        if part and not collector.stopped and code != pytest.ExitCode.INTERRUPTED:
+            arguments = catalogue.arguments(part, cell_file, workers=processes)
+            code = pytest.ExitCode(pytest.main(arguments, plugins=[collector]))
     sys.stdout.flush()
     return Execution(
         tuple(collector.results),

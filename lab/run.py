@@ -38,6 +38,7 @@ from lab.starting import (
     surveyed,
 )
 from lab.subjects import Client, Subject
+from lab.subjects.expected import is_deadly
 from lab.subjects.known import KnownFinding
 from lab.verdict import Check, unexplained
 from schemas import suites
@@ -98,9 +99,10 @@ def run(plan: Plan, display: Display) -> Run:
     tried = plan.clients[0] if plan.clients else plan.subject
     known = listed_for(tried, plan.cell_file, plan.known)
     sides = sides_of(known, tried.name if tried else "", plan.clients, plan.subject)
+    restarts = engines.RESTARTS + sum(is_deadly(sides, check.name) for check in plan.checks)
     record_path = plan.out / RECORD
     with (
-        running(plan.subject, plan.cell_file, plan.engine, plan.out, display) as server_running,
+        running(plan.subject, plan.cell_file, plan.engine, plan.out, display, restarts=restarts) as server_running,
         peopled(server_running, plan.clients, plan.out, display) as cell_running,
     ):
         cell = surveyed(cell_running, display)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from lab.subjects.expected import Side, entry
+from lab.subjects.expected import Side, entry, is_deadly
 from lab.subjects.known import Known
 from lab.verdict import Outcome, mirrored
 
@@ -70,3 +70,11 @@ def test_a_client_with_itself_answers_in_both_parts() -> None:
 )
 def test_only_a_pairs_checks_have_a_mirrored_name(name: str, other: str) -> None:
     assert mirrored(name) == other
+
+
+def test_what_a_list_says_ends_the_subject_is_deadly() -> None:
+    """A listed failure is not, nor is what another's list says of another check."""
+    sides = [side("jabberd2", "rfc-6120/fails"), Side.of("mcabber", [Known("rfc-6120/ends-it", "crash", "it dies")])]
+    assert is_deadly(sides, "rfc-6120/ends-it")
+    assert not is_deadly(sides, "rfc-6120/fails")
+    assert not is_deadly(sides, "rfc-6120/passes")

@@ -224,9 +224,12 @@ def _watches(item: pytest.Item) -> Sequence[tuple[str, Watch | ClientWatch]]:
 
 
 def _was_cut_off(error: BaseException | None) -> bool:
-    """Whether this error, or one that it came of, is a connection that broke or that nobody takes."""
+    """Whether this error, or one that it came of, is a stream or connection that ended, or that nobody takes.
+
+    A server that dies of what one of its parts lost may close its streams in good order first.
+    """
     while error is not None:
-        if isinstance(error, ConnectionLost | ConnectionRefused):
+        if isinstance(error, ConnectionLost | ConnectionRefused | StreamEnded):
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -88,7 +88,9 @@ class Watch:
         kind = kind_of(element)
         if not kind:
             return
-        self._blame(faults_of_stanza(element, session.jid, session.domain))
+        # A component that plays somebody of its domain is asked in its own name, too.
+        own = session.jid.rpartition("@")[2] if session.namespace == COMPONENT else session.jid
+        self._blame(faults_of_stanza(element, own, session.domain))
         if kind == IQ and element.get("type") in {"result", "error"}:
             self._judge_answer(session, element)
 

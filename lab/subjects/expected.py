@@ -36,3 +36,9 @@ def entry(sides: Sequence[Side], check: str, outcome: Outcome, blamed: str = "")
     """What the lists say of a check that came to `outcome`, and that `blamed` is to blame for (empty: nobody)."""
     answering = (side for side in sides if blamed in {"", side.name})
     return next((found for side in answering if (found := side.entry(check, outcome)) is not None), None)
+
+
+def is_deadly(sides: Sequence[Side], check: str) -> bool:
+    """Whether a list says that a check ends the subject."""
+    listed = entry(sides, check, Outcome.CRASH)
+    return listed is not None and listed.outcome == Outcome.CRASH

@@ -29,9 +29,9 @@ class Room:
         return f"{self.jid}/{nick}"
 
     def enter(self, session: Session, nick: str) -> None:
-        """Go in without a history, and wait for the own presence."""
+        """Go in, available as clients are, without a history, and wait for the own presence."""
         here = self.occupant(nick)
-        session.send(f"<presence to='{here}'><x xmlns='{MUC}'><history maxstanzas='0'/></x></presence>")
+        session.send(f"<presence/><presence to='{here}'><x xmlns='{MUC}'><history maxstanzas='0'/></x></presence>")
         presence = session.expect(
             lambda e: localname(e) == "presence" and e.get("from") in {here, self.jid}, f"own presence in {self.jid}"
         )

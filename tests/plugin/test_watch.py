@@ -237,3 +237,12 @@ def test_a_client_may_send_an_answer_again_where_its_stream_is_resumed() -> None
     resumed = f"<resumed xmlns='{STREAM_MANAGEMENT}' previd='one' h='0'/>"
     assert answering_twice(resumed) == []
     assert answering_twice("") == ["unasked-reply"]
+
+
+def test_a_component_that_plays_one_contact_is_asked_in_its_own_name(talk: Conversation) -> None:
+    """A server may ask who just came what it is; another domain's stanzas are still none of its."""
+    contact = talk.session("contact@component.lab.test", COMPONENT)
+    talk.receive(f"<iq type='get' id='9' to='component.lab.test' from='{DOMAIN}'><a xmlns='b'/></iq>", contact)
+    assert talk.rules == []
+    talk.receive("<message to='contact@elsewhere.lab.test'/>", contact)
+    assert talk.rules == ["to-own"]

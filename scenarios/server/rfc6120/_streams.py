@@ -155,7 +155,12 @@ def text_of(error: Element) -> Element | None:
 
 
 def introduce(alice: Session, bob: Session) -> None:
-    """Make alice available, and bob a contact who sees it (by directed presence: no roster is needed)."""
+    """Make both available, and bob a contact who sees alice (by directed presence: no roster is needed).
+
+    That presence reaches somebody who is not available himself is a requirement of its own (§10.5.4).
+    """
+    bob.send("<presence/>")
+    bob.sentinel()
     alice.send(f"<presence/><presence to='{bob.jid}'/>")
     bob.expect(
         lambda e: localname(e) == "presence" and e.get("from") == alice.jid and e.get("type") is None,

@@ -175,7 +175,7 @@ def test_iq_to_another_account_is_handled_by_the_server(kind: str, alice: Sessio
     sent = f"<iq type='{kind}' id='{asked}' to='{bob.bare_jid}'>{UNKNOWN}</iq>"
     alice.send(sent)
     reply = alice.expect(asked)
-    require_error(reply, "service-unavailable")
+    require_error(reply)  # which one is another requirement
     require_reply(reply, asked, bob.bare_jid)
     bob.expect_nothing(sent, lambda e: e.get("id") == asked, "an iq that is addressed to the account", after=alice)
 
@@ -238,7 +238,7 @@ def test_pipelined_iqs_are_each_answered_once(alice: Session) -> None:
         reply = alice.expect(one)
         require_reply(reply, one, alice.domain)
         if place % 3 == 0:
-            require_error(reply, "service-unavailable")
+            require_error(reply)
         else:
             require_result(reply)
             require(reply.find("disco:query", NS) is not None, "a disco#info query", reply)

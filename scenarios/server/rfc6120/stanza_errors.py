@@ -261,7 +261,7 @@ def test_error_is_not_answered_by_an_error(kind: str, to: str, alice: Session, c
 def test_stream_goes_on_after_errors(alice: Session) -> None:
     for _ in range(10):
         reply = alice.iq("set", UNKNOWN, to=alice.domain)
-        require_error(reply, "service-unavailable")
+        require_error(reply)
         require_error_structure(reply, "iq", reply.get("id") or "")
     reply = alice.iq("get", f"<query xmlns='{NS['disco']}'/>", to=alice.domain)
     require(reply.get("type") == "result" and reply.find("disco:query", NS) is not None, "disco#info", reply)

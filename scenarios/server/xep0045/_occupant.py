@@ -153,6 +153,11 @@ def is_subject(element: Element) -> bool:
 # --- silence
 
 
+def asking(room: str, mark: str) -> str:
+    """A question that the room answers, whatever it is and whoever asks: behind all that was sent before."""
+    return f"<iq type='get' id='{mark}' to='{room}'><query xmlns='{DISCO_INFO}'/></iq>"
+
+
 def settle(room: str, *sessions: Session) -> None:
     """Each asks the room something, one after the other, and waits for the answer.
 
@@ -160,7 +165,7 @@ def settle(room: str, *sessions: Session) -> None:
     """
     for session in sessions:
         mark = f"sentinel-{new_id()}"
-        session.send(f"<iq type='get' id='{mark}' to='{room}'><query xmlns='{DISCO_INFO}'/></iq>")
+        session.send(asking(room, mark))
         session.expect(mark, f"an answer of {room} to what was sent behind")
 
 

@@ -14,7 +14,7 @@ from lab.wire.session import Session, localname, new_id
 from lab.wire.stream import Element
 from scenarios.server.xep0045._admin import change_affiliation, change_role
 from scenarios.server.xep0045._configuration import Value, configure, unlock
-from scenarios.server.xep0045._occupant import Occupant, bare, codes_of, is_subject, item_of, settle
+from scenarios.server.xep0045._occupant import Occupant, asking, bare, codes_of, is_subject, item_of, settle
 
 
 def service_of(connect: Connect) -> str:
@@ -43,14 +43,26 @@ def password(secret: str) -> str:
 
 
 def entrance(session: Session, room: str, nick: str, *, inside: str = "", beside: str = "") -> list[Element]:
-    """Enter, and answer all that the room sent up to its subject, which ends the entrance (§7.1), in that order."""
-    session.send(join(room, nick, inside=inside, beside=beside))
-    last = session.expect(
-        lambda e: bare(e) == room and (is_subject(e) or (localname(e) == "presence" and e.get("type") == "error")),
-        f"the subject of {room}, which ends the entrance",
-    )
+    """Enter, available as clients are, and answer all that the room sent on the way, in that order.
+
+    Its subject comes last (§7.1). That it comes at all is a requirement of its own: where the room answers what was
+    asked behind the join, it has said all.
+    """
+    mark = f"sentinel-{new_id()}"
+    session.send(f"<presence/>{join(room, nick, inside=inside, beside=beside)}")
+    session.send(asking(room, mark))
+
+    def ends(element: Element) -> bool:
+        refuses = localname(element) == "presence" and element.get("type") == "error"
+        return bare(element) == room and (is_subject(element) or refuses or element.get("id") == mark)
+
+    last = session.expect(ends, f"the subject of {room}, which ends the entrance")
+    came = taken(session, room)
+    if last.get("id") == mark:
+        return came
     require(localname(last) == "message", f"to be let into {room}", last)
-    return [*taken(session, room), last]
+    session.expect(mark, f"an answer of {room} to what was sent behind")
+    return [*came, last]
 
 
 def enter(session: Session, room: str, nick: str, *, inside: str = "", beside: str = "") -> Occupant:
@@ -60,8 +72,8 @@ def enter(session: Session, room: str, nick: str, *, inside: str = "", beside: s
 
 
 def refusal(session: Session, room: str, nick: str, *, inside: str = "") -> Element:
-    """Ask to enter, and answer the first presence of type error that comes, or the word that one is in."""
-    session.send(join(room, nick, inside=inside))
+    """Ask to enter, available, and answer the first presence of type error that comes, or the word that one is in."""
+    session.send(f"<presence/>{join(room, nick, inside=inside)}")
 
     def decides(element: Element) -> bool:
         if localname(element) != "presence" or bare(element) != room:
@@ -120,7 +132,7 @@ def admitted(
     came = entrance(session, owner.room, nick, inside=inside)
     occupant = Occupant(session, owner.room, nick)
     own = next((e for e in came if localname(e) == "presence" and e.get("from") == occupant.jid), None)
-    require(own is not None, "the own presence on entering", came[-1])
+    require(own is not None, "the own presence on entering", came[-1] if came else None)
     if role and own is not None and item_of(own).get("role") != role:
         require_result(change_role(owner.session, owner.room, nick, role))
     return occupant

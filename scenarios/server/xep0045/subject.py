@@ -35,9 +35,9 @@ def _is_told(occupant: Occupant, subject: str, by: Occupant) -> Element:
 
 def _found(connect: Connect, room: str) -> Element:
     """The subject that a newcomer is sent."""
-    message = entrance(connect(label="newcomer"), room, f"newcomer-{new_id()}")[-1]
-    require(message.find("c:body", NS) is None, "a subject without a body", message)
-    return message
+    came = entrance(connect(label="newcomer"), room, f"newcomer-{new_id()}")
+    require(came and is_subject(came[-1]), "a subject without a body, behind all else", came[-1] if came else None)
+    return came[-1]
 
 
 def _stands(connect: Connect, room: str, subject: str) -> None:

@@ -93,9 +93,15 @@ def test_broken_enable_is_answered(attributes: str, connect: Connect) -> None:
 
 @MANAGED.must("3", says="A request before authentication is refused by <failed/>.")
 def test_enable_before_authentication_is_refused(connect: Connect) -> None:
-    session = connect(Stage.SECURED, label="bob")
+    session = _not_authenticated(connect)
     answer = enable(session)
     require(answer.tag == f"{SM}failed", "<failed/>", answer)
+
+
+def _not_authenticated(connect: Connect) -> Session:
+    """A session before SASL, on a server that offers stream management to whoever is behind it."""
+    offered(connect(Stage.AUTHENTICATED, label="carol"))
+    return connect(Stage.SECURED, label="bob")
 
 
 @over_websocket
@@ -151,7 +157,7 @@ def test_second_enable_does_not_reset_the_count(connect: Connect) -> None:
 
 
 def _before_authentication(connect: Connect) -> Element:
-    return enable(connect(Stage.SECURED, label="bob"))
+    return enable(_not_authenticated(connect))
 
 
 def _before_bind(connect: Connect) -> Element:
@@ -179,7 +185,7 @@ def _stream_of_another(connect: Connect) -> Element:
 
 
 def _resumption_before_authentication(connect: Connect) -> Element:
-    session = connect(Stage.SECURED, label="bob")
+    session = _not_authenticated(connect)
     session.send(resumption("no-such-stream", 0))
     return session.expect(is_one_of("resumed", "failed"), "<failed/>")
 
