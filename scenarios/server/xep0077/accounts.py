@@ -10,7 +10,7 @@ import pytest
 
 from lab.cell import Account
 from lab.plugin import Connect, impossible, require, require_equal, require_error, require_result, unsupported
-from lab.wire.namespaces import NS, REGISTER, ROSTER
+from lab.wire.namespaces import NS, PING, REGISTER, ROSTER
 from lab.wire.session import Session, StreamEnded, StreamFailed, show, stanza_error_condition
 from lab.wire.stream import Element
 from lab.wire.transport import ConnectionLost
@@ -132,13 +132,19 @@ def test_cancelling_ends_the_stream(connect: Connect) -> None:
 
 
 @XEP.should("3.2", says="Behind the cancelling, no session of the account goes on.")
-def test_cancelling_ends_all_sessions(connect: Connect) -> None:
+def test_cancelling_ends_all_sessions(connect: Connect, bob: Session) -> None:
     account, session = _owner(connect)
     other = connect(account=account, label="phone")
     _cancel(session)
+    _is_ended(other)
+    # Nobody is there any more who could answer (RFC 6121 §8.5.1).
+    require_error(bob.iq("get", f"<ping xmlns='{PING}'/>", to=other.jid))
+
+
+def _is_ended(session: Session) -> None:
     try:
         while True:
-            other.receive()
+            session.receive()
     except (StreamFailed, StreamEnded, ConnectionLost):
         return
 
