@@ -131,6 +131,9 @@ def _fresh() -> tuple[str, tuple[Hash, ...]]:
 def _subscribed(connect: Connect, feature: str) -> tuple[Session, Session]:
     alice, bob = _supporter(connect, feature), connect(label="bob")
     befriend(alice, bob)
+    # What came to bob of alice before is not what is asked about.
+    alice.sentinel(bob)
+    bob.inbox.clear()
     return alice, bob
 
 
