@@ -23,7 +23,8 @@ IM += ["XEP-0249", "XEP-0280", "XEP-0313", "XEP-0363", "XEP-0398", "XEP-0402", "
 MOBILE = ["XEP-0352", "XEP-0357"]
 AV = ["XEP-0215"]
 BEYOND = ["XEP-0220", "XEP-0288"]
-BEGUN = sorted([*CORE, *WEB, *IM, *MOBILE, *AV, *BEYOND])
+TOLD = ["XEP-0077", "XEP-0157", "XEP-0390", "XEP-0424", "XEP-0425", "XEP-0433"]
+BEGUN = sorted([*CORE, *WEB, *IM, *MOBILE, *AV, *BEYOND, *TOLD])
 NAME = re.compile(r"(rfc|xep)-\d{4}/[a-z0-9]+(-[a-z0-9]+)*(/[A-Za-z0-9._:-]+)*\Z")
 
 

@@ -340,7 +340,9 @@ def test_turn_credentials_let_in(source: str, connect: Connect) -> None:
     if source == "list":
         given = [s for s in listed if s.get("password")]
     else:
-        given = [one for s in listed for one in _services(_ask_credentials(alice, _at(s)), "credentials")]
+        # In what they stand is the matter of another check.
+        replies = [_ask_credentials(alice, _at(service)) for service in listed]
+        given = [s for reply in replies for s in reply.iter(f"{{{EXTERNAL_SERVICES}}}service") if s.get("password")]
     if not given:
         unsupported("credentials for TURN")
     usable = _for_turn(given, place)
