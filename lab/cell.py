@@ -67,6 +67,16 @@ class Component:
 
 
 @dataclass(frozen=True)
+class Turn:
+    """A TURN server in the cell. `host` and `port` are what the server under test calls it; it is `reached`, over UDP
+    and TCP, at an address of this machine."""
+
+    host: str
+    port: int
+    reached: Endpoint
+
+
+@dataclass(frozen=True)
 class Account:
     """An account of the server. `jid` is bare."""
 
@@ -154,6 +164,7 @@ class Cell:
     client_certificates: dict[str, Path] = field(default_factory=dict)  # local part -> PEM with key and chain
     services: dict[str, str] = field(default_factory=dict)
     component: Component | None = None
+    turn: Turn | None = None
     accounts: AccountMaking = AccountMaking()
     admin: Account | None = None
     process: Process = Process()
@@ -229,6 +240,7 @@ def _cell(data: dict[str, Any], base: Path) -> Cell:
         client_certificates={k: base / v for k, v in (data.get("client_certificates") or {}).items()},
         services=dict(data.get("services") or {}),
         component=Component(**data["component"]) if data.get("component") else None,
+        turn=_turn(data["turn"]) if data.get("turn") else None,
         accounts=AccountMaking(
             method=method,
             argv=tuple(accounts.get("argv", ())),
@@ -244,6 +256,10 @@ def _cell(data: dict[str, Any], base: Path) -> Cell:
         clients=tuple(_client(one) for one in data.get("clients") or ()),
         tap={k: base / v for k, v in (data.get("tap") or {}).items()},
     )
+
+
+def _turn(data: dict[str, Any]) -> Turn:
+    return Turn(**data | {"reached": Endpoint(**data["reached"])})
 
 
 def _client(data: dict[str, Any]) -> ClientPlace:

@@ -23,8 +23,9 @@ IM += ["XEP-0249", "XEP-0280", "XEP-0313", "XEP-0363", "XEP-0398", "XEP-0402", "
 MOBILE = ["XEP-0352", "XEP-0357"]
 AV = ["XEP-0215"]
 BEYOND = ["XEP-0220", "XEP-0288"]
-INFORMATIONAL = ["XEP-0369", "XEP-0386", "XEP-0388", "XEP-0397", "XEP-0484"]
-BEGUN = sorted([*CORE, *WEB, *IM, *MOBILE, *AV, *BEYOND, *INFORMATIONAL])
+TOLD = ["XEP-0077", "XEP-0157", "XEP-0369", "XEP-0386", "XEP-0388", "XEP-0390", "XEP-0397", "XEP-0424"]
+TOLD += ["XEP-0425", "XEP-0433", "XEP-0484"]
+BEGUN = sorted([*CORE, *WEB, *IM, *MOBILE, *AV, *BEYOND, *TOLD])
 NAME = re.compile(r"(rfc|xep)-\d{4}/[a-z0-9]+(-[a-z0-9]+)*(/[A-Za-z0-9._:-]+)*\Z")
 
 

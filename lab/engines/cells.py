@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import lab.cell
-from lab.cell import Account, AccountMaking, Cell, Endpoint, Federation, Process, Transport
+from lab.cell import Account, AccountMaking, Cell, Endpoint, Federation, Process, Transport, Turn
 from lab.certificates import CertificateAuthority, ServerCertificate
 from lab.engines import Running
 from lab.engines.names import ZONE
@@ -57,6 +57,7 @@ def publish(
     account_command: tuple[str, ...] = (),
     network: CellNetwork | None = None,
     authority: Path | None = None,
+    turn: Turn | None = None,
 ) -> Running:
     """Write `run_dir/cell.json`.
 
@@ -74,6 +75,7 @@ def publish(
         client_certificates=certificates.clients,
         services=subject.services_of(domain),
         component=lab.cell.Component(component.domain, component.secret) if component else None,
+        turn=turn,
         accounts=AccountMaking(subject.accounts.method, account_command),
         admin=Account(admin.localpart, domain, admin.password) if admin else None,
         process=process,

@@ -21,7 +21,7 @@ from docker.types import CancellableStream, LogConfig
 from requests.exceptions import RequestException
 
 from lab.cell import Endpoint, Process, Transport
-from lab.engines import RESTARTS, Progress, Running, cells, network, owners
+from lab.engines import RESTARTS, Progress, Running, cells, network, owners, turn
 from lab.engines.archive import archive
 from lab.engines.given import given_image
 from lab.engines.images import Recipe, subject_image
@@ -100,6 +100,7 @@ class DockerEngine:
             progress.step(f"starting {subject.title} {subject.version}")
             with uninterrupted():
                 endpoints = server.first_spawn(files)
+            relay = turn.start(client, subject, domain=domain, network=net.name, run=run, progress=progress)
             wait_until_ready(subject, endpoints[subject.ready.port], domain=domain, log=log, gone=server.gone)
             server.make_admin()
             running = cells.publish(
@@ -116,6 +117,7 @@ class DockerEngine:
                 account_command=server.account_command(),
                 network=net,
                 authority=certificates.authority,
+                turn=relay,
             )
             watch.start()
             yield running

@@ -7,7 +7,7 @@ from base64 import b64encode
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
-from lab.fakes import authentication, services
+from lab.fakes import authentication, capabilities, services
 from lab.fakes.authentication import Refused, Success
 from lab.fakes.connection import Connection
 from lab.fakes.stanzas import Jid, error_reply, localname, namespace, reply
@@ -53,7 +53,8 @@ class ClientConnection(Connection):
 
     def _features(self) -> str:
         if self.localpart:
-            return f"<bind xmlns='{BIND}'/><session xmlns='{SESSION}'><optional/></session>"
+            session = f"<session xmlns='{SESSION}'><optional/></session>"
+            return f"<bind xmlns='{BIND}'/>{session}{capabilities.stream_feature()}"
         starttls = f"<starttls xmlns='{TLS}'><required/></starttls>"
         if not self.tls:
             return starttls + (self._sasl_features() if self.behaviour.offers_sasl_in_plain else "")

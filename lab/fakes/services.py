@@ -6,10 +6,12 @@ Anything else is unavailable.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from xml.sax.saxutils import quoteattr
 
+from lab.fakes import capabilities
 from lab.fakes.stanzas import Jid, error_reply, reply
 from lab.wire.administration import ADD_USER
-from lab.wire.namespaces import COMMANDS, DATA_FORM, DISCO_INFO, DISCO_ITEMS, NS, PING, REGISTER
+from lab.wire.namespaces import COMMANDS, DATA_FORM, DISCO_INFO, DISCO_ITEMS, NS, REGISTER
 from lab.wire.stream import Element
 
 if TYPE_CHECKING:
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
 
 ADMIN, ADMIN_PASSWORD = "admin", "fake-admin-password"
 ADMIN_FORM = "http://jabber.org/protocol/admin"
-FEATURES = (DISCO_INFO, DISCO_ITEMS, PING)
 
 
 def answer_iq(router: Router, iq: Element) -> str:
@@ -27,7 +28,7 @@ def answer_iq(router: Router, iq: Element) -> str:
         return error_reply(iq, "service-unavailable")  # nobody is told which accounts there are
     account, query = bool(to.localpart), iq[0]
     match f"{iq.get('type')} {query.tag}":
-        case "get {urn:xmpp:ping}ping" | "set {urn:ietf:params:xml:ns:xmpp-session}session":
+        case "get {urn:xmpp:ping}ping" | "set {urn:ietf:params:xml:ns:xmpp-session}session" | "set {urn:xmpp:caps}c":
             answer = reply(iq, "result", "")
         case "get {http://jabber.org/protocol/disco#info}query":
             answer = _info(iq, query, account=account)
@@ -89,11 +90,12 @@ def _sender(iq: Element) -> Jid:
 
 
 def _info(iq: Element, query: Element, *, account: bool) -> str:
-    if query.get("node"):
+    at = query.get("node")
+    if at and (account or at not in capabilities.nodes()):
         return error_reply(iq, "item-not-found")
-    identity = "category='account' type='registered'" if account else "category='server' type='im'"
-    features = "".join(f"<feature var='{feature}'/>" for feature in FEATURES)
-    return reply(iq, "result", f"<query xmlns='{DISCO_INFO}'><identity {identity}/>{features}</query>")
+    own = f"<identity category='account' type='registered'/><feature var='{DISCO_INFO}'/>"
+    node = f" node={quoteattr(at)}" if at else ""
+    return reply(iq, "result", f"<query xmlns='{DISCO_INFO}'{node}>{own if account else capabilities.INFO}</query>")
 
 
 def _items(router: Router, iq: Element, query: Element, *, account: bool) -> str:

@@ -46,7 +46,7 @@ def of_cell(cell: Cell) -> Iterator[Badge]:
         kind = "met" if level["met"] == level["required"] else "partly"
         label = f"{cell.suite} {level['level'].capitalize()}{where}"
         yield _badge(cell, level["level"], label, says, COLOURS[kind])
-    for row in cell.judgement.rows:
+    for row in cell.rows.values():
         role = Role(cell.role)
         level_asked = Level.CORE if row.row.marks[role, Level.CORE] is Mark.REQUIRED else Level.ADVANCED
         outcome = row.outcome[level_asked]

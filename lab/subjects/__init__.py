@@ -36,6 +36,11 @@ muc = "conference.{domain}"
 domain = "component.{domain}"
 secret = "…"
 
+[turn]                       # optional: a TURN server that its settings hand out credentials for (XEP-0215); the
+host = "turn.{domain}"       # docker engine starts one in the cell, with that secret
+port = 3478                  # optional
+secret = "…"
+
 [accounts]                   # how fresh accounts are made
 method = "in-band"           # or "command", then with
 command = ["prosodyctl", "register", "{user}", "{domain}", "{password}"]   # run in the container
@@ -76,7 +81,7 @@ Strings in braces are filled in: `{domain}` and `{version}` everywhere; in `[loc
 `{venv}`, `{work}` (the subject's own folder in this run, its working directory), `{certificates}` (a folder with
 key.pem, chain.pem, all.pem, ca.pem) and `{port:TRANSPORT}`; in `[container]` also `{certificates}`; in the
 commands that make accounts `{user}` and `{password}`. Templates see: `domain`, `version`, the version's own keys,
-`services`, `component`, `admin`, `ports`, `certificates`, `work`.
+`services`, `component`, `admin`, `turn`, `ports`, `certificates`, `work`.
 """
 
 from __future__ import annotations
@@ -95,6 +100,7 @@ from lab.subjects.model import (
     LocalProcess,
     Ready,
     Subject,
+    Turn,
     fill,
 )
 from lab.subjects.subject_file import FILE_NAME, read
@@ -108,6 +114,7 @@ __all__ = [
     "LocalProcess",
     "Ready",
     "Subject",
+    "Turn",
     "all_clients",
     "all_subjects",
     "fill",

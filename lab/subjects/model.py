@@ -50,6 +50,15 @@ class Component:
 
 
 @dataclass(frozen=True)
+class Turn:
+    """The TURN server that the subject hands out credentials for: its name and port, and the secret of both."""
+
+    host: str
+    port: int
+    secret: str
+
+
+@dataclass(frozen=True)
 class AccountCommand:
     """How accounts are made. `command` is empty where `method` is `in-band`."""
 
@@ -114,6 +123,7 @@ class Subject:
     provides: Mapping[str, str]
     crashes: tuple[str, ...] = ()
     """Regular expressions: a line of the subject's output that matches one tells of a crash inside it."""
+    turn: Turn | None = None
     image: str = ""
     """A container image that somebody else made, to be run in place of the folder's own."""
 
@@ -138,6 +148,10 @@ class Subject:
             return None
         return Component(fill(self.component.domain, domain=domain), self.component.secret)
 
+    def turn_of(self, domain: str) -> Turn | None:
+        """The TURN server, with the domain filled in."""
+        return replace(self.turn, host=fill(self.turn.host, domain=domain)) if self.turn else None
+
     def render(self, template: str, *, domain: str, **values: object) -> str:
         """The text of a template of this folder. Raises UsageError naming what is undefined."""
         environment = jinja2.Environment(
@@ -154,6 +168,7 @@ class Subject:
             "component": self.component_of(domain),
             "admin": self.admin,
             "named": False,
+            "turn": self.turn_of(domain),
             **values,
         }
         try:

@@ -24,6 +24,7 @@ from lab.subjects.model import (
     LocalProcess,
     Ready,
     Subject,
+    Turn,
 )
 
 FILE_NAME = "subject.toml"
@@ -199,6 +200,7 @@ def read(folder: Path, version: str | None = None) -> Subject:
         local=local,
         files=top.mapping("files", str),
         crashes=_crashes(top.table("log")),
+        turn=_turn(top.table("turn")),
     )
     for template in subject.files:
         if not (subject.folder / template).is_file():
@@ -259,6 +261,14 @@ def _component(table: Table | None) -> Component | None:
     component = Component(domain=table.take("domain", str), secret=table.take("secret", str))
     table.done()
     return component
+
+
+def _turn(table: Table | None) -> Turn | None:
+    if table is None:
+        return None
+    turn = Turn(host=table.take("host", str), port=table.take("port", int, 3478), secret=table.take("secret", str))
+    table.done()
+    return turn
 
 
 def _accounts(table: Table | None) -> AccountCommand:

@@ -62,6 +62,13 @@ MIX_PAM = "urn:xmpp:mix:pam:2"
 MIX_ROSTER = "urn:xmpp:mix:roster:0"
 NICK = "http://jabber.org/protocol/nick"
 STANZA_ID = "urn:xmpp:sid:0"
+OCCUPANT_ID = "urn:xmpp:occupant-id:0"
+RETRACT = "urn:xmpp:message-retract:1"
+MODERATE = "urn:xmpp:message-moderate:1"
+FALLBACK = "urn:xmpp:fallback:0"
+CAPS_2 = "urn:xmpp:caps"
+HASHES = "urn:xmpp:hashes:2"
+CHANNEL_SEARCH = "urn:xmpp:channel-search:0:search"
 FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
 HTTPBIND = "http://jabber.org/protocol/httpbind"
 XBOSH = "urn:xmpp:xbosh"
@@ -136,6 +143,12 @@ NS: dict[str, str] = {
     "mix-roster": MIX_ROSTER,
     "nick": NICK,
     "sid": STANZA_ID,
+    "occupant": OCCUPANT_ID,
+    "retract": RETRACT,
+    "moderate": MODERATE,
+    "caps2": CAPS_2,
+    "hashes": HASHES,
+    "search": CHANNEL_SEARCH,
     "framing": FRAMING,
     "bosh": HTTPBIND,
     "xbosh": XBOSH,

@@ -46,6 +46,10 @@ class Room:
         """The owner takes an occupant's voice away (XEP-0045 §8.4): only a moderated room knows what that is."""
         self._change(f"role='visitor' nick='{nick}'")
 
+    def give_voice(self, nick: str) -> None:
+        """The owner lets a visitor speak (XEP-0045 §8.3)."""
+        self._change(f"role='participant' nick='{nick}'")
+
     def _change(self, item: str) -> None:
         reply = self.owner.iq("set", f"<query xmlns='{MUC_ADMIN}'><item {item}/></query>", to=self.jid)
         if reply.get("type") != "result":

@@ -1,6 +1,6 @@
 """XEP-0215 (external service discovery): the list, a part of it by type, and credentials for one service.
 
-That a service takes the credentials is not shown: no TURN server runs in a cell.
+Where the cell has the TURN server that they are for, the credentials are tried on it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,18 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lab.plugin import Connect, Specification, require, require_equal, require_error, require_result, unsupported
+from lab.cell import Turn
+from lab.plugin import (
+    Connect,
+    Specification,
+    impossible,
+    require,
+    require_equal,
+    require_error,
+    require_result,
+    unsupported,
+)
+from lab.wire import turn
 from lab.wire.namespaces import EXTERNAL_SERVICES, NS
 from lab.wire.session import Session, new_id, show, stanza_error_condition
 from lab.wire.stream import Element
@@ -290,3 +301,70 @@ def _decoded_size(text: str) -> int:
         return len(b64decode(text, validate=True))
     except ValueError:
         return -1
+
+
+# --- credentials, tried
+
+
+def _turn(connect: Connect) -> Turn:
+    """The cell's TURN server, which lets in nobody without credentials; else the check is `impossible`."""
+    place = connect.cell.turn
+    if place is None:
+        impossible("the cell has no TURN server")
+    for name, password in ((None, None), (new_id(), new_id())):
+        try:
+            _allocated(connect, place, name, password, "udp")
+        except turn.Refused:
+            continue
+        impossible("the TURN server lets everybody in")
+    return place
+
+
+def _allocated(connect: Connect, place: Turn, name: str | None, password: str | None, over: str) -> tuple[str, int]:
+    at = place.reached
+    return turn.allocate(at.host, at.port, name, password, over=over, patience=connect.cell.patience)
+
+
+def _for_turn(services: list[Element], place: Turn) -> list[Element]:
+    """Those with credentials for just that server."""
+    there = (place.host, str(place.port))
+    return [s for s in services if s.get("password") and (s.get("host"), s.get("port", str(place.port))) == there]
+
+
+@XEP.must("3.3", "2", says="The credentials for a TURN server let in: it gives out a relayed address for them.")
+@pytest.mark.parametrize("source", ["list", "request"])
+def test_turn_credentials_let_in(source: str, connect: Connect) -> None:
+    place = _turn(connect)
+    alice = _supporter(connect)
+    listed = [s for s in _all(alice) if (s.get("type") or "").startswith("turn")]
+    if source == "list":
+        given = [s for s in listed if s.get("password")]
+    else:
+        # In what they stand is the matter of another check.
+        replies = [_ask_credentials(alice, _at(service)) for service in listed]
+        given = [s for reply in replies for s in reply.iter(f"{{{EXTERNAL_SERVICES}}}service") if s.get("password")]
+    if not given:
+        unsupported("credentials for TURN")
+    usable = _for_turn(given, place)
+    if not usable:
+        impossible(f"the credentials are for {given[0].get('host')}, which the cell's TURN server is not")
+    for service in usable:
+        _lets_in(connect, place, service)
+
+
+def _lets_in(connect: Connect, place: Turn, service: Element) -> None:
+    name, password, over = service.get("username"), service.get("password") or "", service.get("transport", "udp")
+    try:
+        relayed = _allocated(connect, place, name, password, over)
+    except turn.Refused as error:
+        require(False, "a relayed address for the credentials", f"{error.message}, for {show(service)}")
+        return
+    require(relayed[0] and relayed[1], "a relayed address for the credentials", str(relayed))
+    connect.trace.note("turn", f"a relayed address for {name}: {relayed[0]}:{relayed[1]}")
+    for other in ({"name": f"{name}x", "password": password}, {"name": name, "password": f"{password}x"}):
+        try:
+            _allocated(connect, place, other["name"], other["password"], over)
+        except turn.Refused as error:
+            require_equal(error.code, 401, "error of STUN for other credentials")
+        else:
+            require(False, "no relayed address for other credentials", f"one for {other}")

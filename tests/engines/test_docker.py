@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 import shutil
 import signal
@@ -10,8 +11,10 @@ import subprocess
 import sys
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 
 import docker
@@ -24,10 +27,13 @@ from lab.engines.docker import ENGINE
 from lab.engines.owners import OWNER_LABEL, RUN_LABEL, lives, owner
 from lab.errors import MachineError
 from lab.subjects import Subject, fill, find
+from lab.wire import turn
 from tests.engines.fakes import Remembered, say, until
 
 pytestmark = pytest.mark.engine
 ROOT = Path(__file__).parents[2]
+LEFT = 3
+"""What a cell of Prosody's is to the engine: a network, the server, and the TURN server beside it."""
 
 
 @pytest.fixture(autouse=True)
@@ -90,6 +96,20 @@ def test_a_cell_comes_up_and_leaves_nothing(prosody: Subject, run_dir: Path, cli
     assert alive(cell.process) == "its container was removed"
     assert left_by(client, os.getpid()) == []
     assert exits(run_dir) == ()  # being stopped is no exit to report
+
+
+def test_a_cell_has_the_turn_server_that_its_subject_names(prosody: Subject, run_dir: Path) -> None:
+    with ENGINE.start(prosody, domain="lab.test", run_dir=run_dir, progress=Remembered()) as running:
+        place = running.cell.turn
+        assert place is not None
+        assert (place.host, place.port, place.reached.host) == ("turn.lab.test", 3478, "127.0.0.1")
+        name = str(int(time.time()) + 600)
+        digest = hmac.digest(b"turn-secret", name.encode(), "sha1")
+        for over in ("udp", "tcp"):
+            allocate = partial(turn.allocate, place.reached.host, place.reached.port, name, over=over, patience=20.0)
+            assert allocate(b64encode(digest).decode())[0]
+            with pytest.raises(turn.Refused, match="401"):
+                allocate("another password")
 
 
 def test_a_cell_has_no_way_out(prosody: Subject, run_dir: Path, client: docker.DockerClient) -> None:
@@ -188,7 +208,7 @@ def test_an_interrupted_lab_leaves_nothing(
 ) -> None:
     process = drive()
     read_until(process, "ready")
-    assert len(left_by(client, process.pid)) == 2
+    assert len(left_by(client, process.pid)) == LEFT
     process.send_signal(number)
     assert process.wait(timeout=30) != 0
     assert left_by(client, process.pid) == []
@@ -214,7 +234,7 @@ def test_what_a_killed_lab_left_is_removed_by_the_next(
         read_until(process, "ready")
         process.kill()
         process.wait()
-        assert len(left_by(client, process.pid)) == 2
+        assert len(left_by(client, process.pid)) == LEFT
         progress = Remembered()
         owners.sweep(client, progress)
         assert left_by(client, process.pid) == []

@@ -261,3 +261,5 @@ def test_what_is_informational_has_pages_and_no_part_in_a_level(tmp_path: Path) 
     (cell,) = json.loads((made / "servers/prosody_13.0.json").read_bytes())["cells"]
     assert [row["id"] for row in cell["rows"]] == ["core/feature-discovery", "informational/xep-0077"]
     assert cell["levels"][0]["met"] == 1
+    for shown in cell["rows"]:
+        assert (made / shown["result"]["badge"]).is_file()

@@ -1,0 +1,1 @@
+"""Checks of XEP-0077: in-band registration, with the server itself."""
