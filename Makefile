@@ -11,7 +11,7 @@ selection = $(foreach r,$(ROW),--row '$(r)') $(foreach c,$(CHECK),--check '$(c)'
 quick = $(foreach r,tls direct-tls feature-discovery feature-broadcasts server-extensibility event-publishing,--row core/$(r))
 options = $(if $(SERVER),--server '$(SERVER)') $(clients) $(selection) $(if $(N),--workers $(N)) $(output)
 
-clients = $(if $(CLIENT),--client '$(CLIENT)') $(if $(CLIENTS),--clients '$(CLIENTS)')
+clients = $(if $(PEER),--peer '$(PEER)') $(if $(CLIENT),--client '$(CLIENT)') $(if $(CLIENTS),--clients '$(CLIENTS)')
 image = $(if $(IMAGE),--image '$(IMAGE)')
 doap = $(if $(DOAP),--doap '$(DOAP)')
 known = $(foreach k,$(KNOWN),--known '$(k)')
@@ -32,13 +32,14 @@ help:  ## this text
 	@echo 'make lab SERVER=prosody IMAGE=my/prosody:dev  … an image of your own, with the settings of that server'
 	@echo 'make lab SERVER=prosody CLIENT=slixmpp      check a client, on that server'
 	@echo 'make lab SERVER=prosody CLIENTS=slixmpp,profanity  … two clients, with each other'
+	@echo 'make lab SERVER=prosody PEER=ejabberd       … two servers, with each other'
 	@echo 'make lab CELL=cell.json             check a server that you have running (docs/cell.md)'
 	@echo 'make fuzz SERVER=prosody FOR=10m    fuzz a server, row by row; what breaks it is kept in corpus/'
 	@echo 'make fuzz SERVER=prosody CLIENT=slixmpp     fuzz a client, on that server'
 	@echo 'make replay SERVER=prosody          try again what was found: fixed, still there, changed'
 	@echo 'make compare SERVERS=prosody,ejabberd       where servers answer the same stanzas differently'
-	@echo 'make matrix                         every server alone, with every client, and with pairs of clients'
-	@echo 'make matrix SERVERS=prosody,ejabberd CLIENTS=slixmpp,profanity PAIRS=slixmpp+profanity   … only these'
+	@echo 'make matrix                         every server alone, with every other, with every client, with pairs of clients'
+	@echo 'make matrix SERVERS=prosody,ejabberd CLIENTS=slixmpp,profanity PAIRS=slixmpp+profanity FEDERATION=prosody+ejabberd   … only these'
 	@echo 'make matrix RESUME=1                go on with the newest matrix (or RESUME=folder) where it ended'
 	@echo 'make prove SERVER=prosody           prove that the checks can fail'
 	@echo 'make prove SERVER=prosody CLIENT=slixmpp    … those of a client (or CLIENTS=A,B), on that server'
@@ -71,7 +72,7 @@ compare: $(VENV)/installed
 # RESUME=1 is the newest matrix, anything else its folder.
 matrix: $(VENV)/installed
 	@$(STANZALAB) matrix --provide-engine $(if $(SERVERS),--servers '$(SERVERS)') $(if $(CLIENTS),--clients '$(CLIENTS)') \
-		$(if $(PAIRS),--pairs '$(PAIRS)') $(selection) $(if $(FUZZ),--fuzz '$(FUZZ)') $(if $(SEED),--seed $(SEED)) \
+		$(if $(PAIRS),--pairs '$(PAIRS)') $(if $(FEDERATION),--federation '$(FEDERATION)') $(selection) $(if $(FUZZ),--fuzz '$(FUZZ)') $(if $(SEED),--seed $(SEED)) \
 		$(if $(JOBS),--jobs $(JOBS)) $(if $(LIMIT),--limit '$(LIMIT)') $(if $(SHARD),--shard '$(SHARD)') \
 		$(if $(RESUME),--resume $(if $(filter-out 1,$(RESUME)),'$(RESUME)')) $(output)
 

@@ -122,8 +122,10 @@ def _seen(records: Iterable[Record]) -> dict[str, list[CheckResult]]:
     """Check -> its results in all records, the newest last; not those that are another's fault, or the lab's."""
     found: dict[str, list[CheckResult]] = defaultdict(list)
     for record in sorted(records, key=lambda record: record.header.started):
+        subject = record.header.subject
+        own = {"", subject.get("name"), f"{subject.get('name')}:{subject.get('version')}"}  # see verdict.told_apart
         for result in record.results:
-            if result.outcome is not Outcome.ERROR and result.blamed in {"", record.header.subject.get("name")}:
+            if result.outcome is not Outcome.ERROR and result.blamed in own:
                 found[result.check.name].append(result)
     return found
 

@@ -153,8 +153,9 @@ class Cell:
     wait in seconds for anything that must come. `ca` is a PEM file with the certificates to trust; `provides`
     says which module or setting provides which XEP (the suites ask that it be named), `advertised` what the server
     claims of each provider on the wire, empty where it could and does not. `federation` is None where no name of a
-    remote server resolves. `clients` are who else is in the cell, and
-    `tap` what the tap shows them: a PEM file with key and chain for each of `lab.tap.CERTIFICATES`.
+    remote server resolves. `peer` is the cell file of another server in the same network, which is tried with this
+    one. `clients` are who else is in the cell, and `tap` what the tap shows them: a PEM file with key and chain for
+    each of `lab.tap.CERTIFICATES`.
     """
 
     domain: str
@@ -173,6 +174,7 @@ class Cell:
     round_trip: float = 0.001
     patience: float = 5.0
     federation: Federation | None = None
+    peer: Path | None = None
     clients: tuple[ClientPlace, ...] = ()
     tap: dict[str, Path] = field(default_factory=dict)
 
@@ -192,7 +194,9 @@ class Cell:
 def write(cell: Cell, path: Path) -> None:
     """Write `cell` as JSON; paths are kept relative to the file's folder where they lie below it."""
     data = {"format": FORMAT, **asdict(cell)}
-    data["ca"] = _relative(cell.ca, path.parent) if cell.ca else None
+    for one in ("ca", "peer"):
+        file: Path | None = getattr(cell, one)
+        data[one] = _relative(file, path.parent) if file else None
     if cell.federation:
         data["federation"]["authority"] = _relative(cell.federation.authority, path.parent)
     for files in ("client_certificates", "tap"):
@@ -253,6 +257,7 @@ def _cell(data: dict[str, Any], base: Path) -> Cell:
         round_trip=float(data.get("round_trip", 0.001)),
         patience=float(data.get("patience", 5.0)),
         federation=_federation(data["federation"], base) if data.get("federation") else None,
+        peer=base / data["peer"] if data.get("peer") else None,
         clients=tuple(_client(one) for one in data.get("clients") or ()),
         tap={k: base / v for k, v in (data.get("tap") or {}).items()},
     )

@@ -27,6 +27,7 @@ from lab.options import (
     ClientNames,
     Engine,
     Out,
+    PeerName,
     ProvideEngine,
     Providers,
     Rows,
@@ -38,6 +39,7 @@ from lab.options import (
     new_folder,
     newest_record,
     out,
+    peer_of,
     print_json,
     print_reports,
     provide_docker,
@@ -49,8 +51,8 @@ from lab.run_commands import attach, run
 from lab.schema_commands import commands as schema_commands
 from lab.site_commands import site
 from lab.subject_commands import commands as subject_commands
-from lab.verdict import ROLES
 from lab.verdict import Role as CheckRole
+from lab.verdict import role_in
 from schemas.suites import Level, Role
 
 app = typer.Typer(
@@ -203,6 +205,7 @@ def prove(
     server: Server = DEFAULT_SERVER,
     client: ClientName = None,
     clients: ClientNames = None,
+    peer: PeerName = None,
     year: Year = DEFAULT_YEAR,
     row: Rows = None,
     check: Checks = None,
@@ -218,18 +221,21 @@ def prove(
     """Prove that the checks can fail: damage what each passing check received, and see whether it notices.
 
     With --client, the checks of that client are proved: what is damaged is what the check is told that the client
-    sent and showed. With --clients, those of a pair.
+    sent and showed. With --clients, those of a pair; with --peer, those of two servers with each other.
     """
     from lab import catalogue, subjects  # noqa: PLC0415
     from lab import prove as proving  # noqa: PLC0415
 
     tried = clients_of(client, clients)
-    role = ROLES[len(tried)]
-    selected = catalogue.select(role=role, year=year, rows=row or (), names=check or (), providers=provider or ())
     subject = subjects.find(server)
+    other = peer_of(peer, subject, tried)
+    role = role_in(len(tried), peer=other is not None)
+    selected = catalogue.select(role=role, year=year, rows=row or (), names=check or (), providers=provider or ())
     if provide_engine:
         provide_engine_for(subject, engine, verbose=verbose)
-    name = "-".join(["prove", subject.name, subject.version, *(c.name for c in tried)])
+    name = "-".join(
+        ["prove", subject.name, subject.version, *(c.name for c in tried), *([other.name] if other else [])]
+    )
     folder = out_folder or new_folder(name, recorded=False)
     with ConsoleDisplay(err if as_json else out, verbose=verbose, quiet=as_json) as display:
         proof = proving.prove(
@@ -241,6 +247,7 @@ def prove(
             most=most,
             display=display,
             clients=tried,
+            peer=other,
         )
     if as_json:
         print_json(proof.as_json())

@@ -59,6 +59,12 @@ def matrix(
             "--pairs", metavar="A+B,…", help="Pairs of clients; by default each client with slixmpp; none: no pair."
         ),
     ] = None,
+    federation: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--federation", metavar="A+B,…", help="Servers with each other; by default each two of them; none: alone."
+        ),
+    ] = None,
     year: Annotated[
         int | None,
         typer.Option("--suite", "--year", help=f"The year of the compliance suite; by default {DEFAULT_YEAR}."),
@@ -101,7 +107,7 @@ def matrix(
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Run every server alone, with every client, and with pairs of clients: each a run of its own, side by side.
+    """Run every server alone, with every other one, with every client and with pairs: a run each, side by side.
 
     Ctrl-C stops all of them, and --resume goes on. Exit codes: 0 all as expected, 1 an unexpected outcome, 3 a cell
     that could not be run to its end, 130 interrupted.
@@ -116,6 +122,7 @@ def matrix(
         servers=tuple(plan.words_of(servers or ())),
         clients=tuple(plan.words_of(clients or ())),
         pairs=tuple(plan.words_of(pairs or ())),
+        federation=tuple(plan.words_of(federation or ())),
         selection=plan.Selection(year, tuple(row or ()), tuple(check or ()), tuple(provider or ()), fuzz_for, seed),
         shard=str(shards.Shard.of(shard)) if shard else "",
         durations=ledger.durations(ledger.read(durations)) if durations else {},
@@ -203,7 +210,9 @@ def _cells(asked: Asked) -> tuple[tuple[Cell, ...], dict[Role, Selection], tuple
     from lab.matrix import chosen, plan, shards, view  # noqa: PLC0415
 
     clients = plan.clients_of(asked.clients)
-    cells = plan.planned(plan.servers_of(asked.servers), clients, plan.pairs_of(asked.pairs, clients))
+    servers = plan.servers_of(asked.servers)
+    federation = plan.federation_of(asked.federation, servers)
+    cells = plan.planned(servers, clients, plan.pairs_of(asked.pairs, clients), federation)
     selections, notes = chosen.chosen(asked.selection, (cell.role for cell in cells), default_year=DEFAULT_YEAR)
     left_out = Counter(cell.role for cell in cells if cell.role not in selections)
     notes += tuple(
@@ -234,7 +243,7 @@ def _provide_engine(cells: Sequence[Cell], *, verbose: bool) -> None:
     from lab import subjects  # noqa: PLC0415
 
     engines = {
-        *(subjects.find(cell.server.spec).engines[0] for cell in cells),
+        *(subjects.find(one.spec).engines[0] for cell in cells for one in (cell.server, cell.peer) if one),
         *(subjects.find_client(client.spec).engines[0] for cell in cells for client in cell.clients),
     }
     if os.environ.get("LAB_ENGINE") != "local" and "docker" in engines:

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import time
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -54,6 +55,10 @@ ClientName = Annotated[
 ]
 ClientNames = Annotated[
     str | None, typer.Option("--clients", metavar="A,B", help="Try these two clients with each other.")
+]
+PeerName = Annotated[
+    str | None,
+    typer.Option("--peer", metavar="NAME[:VERSION]", help="Try the server with this other one, over the border."),
 ]
 Year = Annotated[int, typer.Option("--suite", "--year", help="The year of the compliance suite.")]
 Rows = Annotated[
@@ -143,6 +148,26 @@ def clients_of(client: str | None, clients: str | None) -> tuple[Client, ...]:
     if len(names) != 2 or not all(names):
         raise UsageError(f"--clients {clients!r} is no pair", hint="--clients slixmpp,profanity")
     return tuple(subjects.find_client(name) for name in names)
+
+
+def peer_of(peer: str | None, server: Subject | None, clients: Sequence[Client]) -> Subject | None:
+    """The server that is tried with the first one. Raises UsageError where the two cannot stand in one cell."""
+    from lab import subjects  # noqa: PLC0415 - `stanzalab --help` answers at once
+
+    if peer is None:
+        return None
+    if clients:
+        raise UsageError("--peer and clients do not go together", hint="servers are tried with each other alone")
+    if server is None:
+        raise UsageError("--peer and --cell do not go together", hint="the lab starts both servers: --server, --peer")
+    found = subjects.find(peer)
+    for one in (server, found):
+        if "docker" not in one.engines:
+            raise UsageError(
+                f"{one.name} runs in a local process, which joins no other server's network",
+                hint="two servers that run in containers: --server prosody --peer ejabberd",
+            )
+    return found
 
 
 def subject_of(server: str, image: str | None, cell: Path | None) -> Subject | None:

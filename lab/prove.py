@@ -22,12 +22,12 @@ from rich.text import Text
 
 from lab import catalogue
 from lab import cell as cells
-from lab.engines import started
+from lab.engines import Running, federated, started
 from lab.errors import Exit, UsageError
 from lab.fakes import MISBEHAVIOURS, FakeServer
 from lab.plugin.proving import Attempt, proof_of
 from lab.run import Display
-from lab.starting import peopled
+from lab.starting import FEDERATED_PATIENCE, peopled
 from lab.subjects import Client, Subject
 from lab.survey import survey
 from lab.verdict import Check, Outcome
@@ -173,10 +173,12 @@ def prove(
     most: int,
     display: Display,
     clients: Sequence[Client] = (),
+    peer: Subject | None = None,
 ) -> Proof:
     """Damage what each passing check receives, one thing at a time, at most `most` things to each.
 
-    `clients` are who is tried on the server; none where the server itself is. Raises UsageError, MachineError.
+    `clients` are who is tried on the server, `peer` is the server that is tried with it; none where it is alone.
+    Raises UsageError, MachineError.
     """
     unknown = sorted({c.proved_by for c in checks if c.proved_by} - set(MISBEHAVIOURS))
     if unknown:
@@ -188,11 +190,14 @@ def prove(
     if by_damage:
         with (
             started(subject, engine, run_dir=out, progress=display) as server,
-            peopled(server, clients, out, display) as running,
+            federated(server, peer, engine, display) as both,
+            peopled(both, clients, out, display) as running,
         ):
-            seen = survey(running.cell)
             cell_file = out / "cell.json"
-            cells.write(running.cell.measured(seen.round_trip, PATIENCE, seen.advertised), cell_file)
+            for cell, file in ((running.cell, cell_file), *_other(running)):
+                seen = survey(cell)
+                patience = PATIENCE if peer is None else FEDERATED_PATIENCE
+                cells.write(cell.measured(seen.round_trip, patience, seen.advertised), file)
             proving = ["-p", "lab.plugin.proving", "--most-damages", str(most)]
             _pytest(by_damage, cell_file, collector, workers, proving)
     for check in by_fake:
@@ -201,10 +206,16 @@ def prove(
     ended = {p.check for p in collector.proofs}
     missing = tuple(c.name for c in checks if c.name not in ended)
     tried = " and ".join(f"{client.name}:{client.version}" for client in clients)
-    named = f"{tried} on " * bool(tried) + f"{subject.name}:{subject.version}"
+    with_ = f" with {peer.name}:{peer.version}" if peer else ""
+    named = f"{tried} on " * bool(tried) + f"{subject.name}:{subject.version}{with_}"
     proof = Proof(named, tuple(collector.proofs), missing, tuple(collector.problems))
     (out / PROOF).write_text(json.dumps(proof.as_json(), indent=2) + "\n", encoding="utf-8")
     return proof
+
+
+def _other(running: Running) -> list[tuple[cells.Cell, Path]]:
+    """The second server of a cell and its cell file, if there is one."""
+    return [(running.peer.cell, running.peer.cell_file)] if running.peer else []
 
 
 def _by_fake(check: Check, out: Path, display: Display) -> CheckProof:

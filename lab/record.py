@@ -75,7 +75,8 @@ class CheckResult:
     trace: tuple[TraceEntry, ...] = ()
     strictness: tuple[Strictness, ...] = ()
     blamed: str = ""
-    """In a pair: the name of the subject that broke a requirement; empty where all kept to the letter."""
+    """In a pair or a federation: the name of the subject that broke a requirement (with its version, where both have
+    that name); empty where all kept to the letter, or nobody can tell who did not."""
     informational: bool = False
     """Whether the suite only mentions the provider, and no row of it asks for it."""
 
@@ -169,7 +170,7 @@ class Header:
     """Provider -> what the project's DOAP file says of it; empty where none was given."""
     peers: tuple[dict[str, str], ...] = ()
     """Who else is in the cell, each as `subject` and with its `role`: of a client the server, of a pair the second
-    client and then the server."""
+    client and then the server, of a federation the other server."""
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ def _subject_of(record: Record, server: str | None) -> Subject | Client | None:
 
     header = record.header
     name, version = header.subject.get("name", ""), header.subject.get("version", "")
-    server_judged = header.role == "server"
+    server_judged = header.role in {"server", "federation"}
     find = subjects.find if server_judged else subjects.find_client
     named = server.partition(":")[0] if server else header.subject.get("folder", "")
     if not named:

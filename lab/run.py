@@ -17,7 +17,7 @@ from lab import engines, fuzz, report
 from lab.campaign.course import Bounds
 from lab.campaign.course import Listener as CampaignListener
 from lab.campaign.safety import strangers
-from lab.cell import Cell
+from lab.cell import Cell, Process
 from lab.doap import Implemented
 from lab.engines import Progress, Running
 from lab.errors import Exit as ExitCode
@@ -81,6 +81,8 @@ class Plan:
     """What the DOAP file of who is tried says, if one was given."""
     clients: tuple[Client, ...] = ()
     """Who is tried on that server: one client, or the two of a pair; none where the server itself is."""
+    peer: Subject | None = None
+    """The server that is tried with that one, if any."""
 
 
 @dataclass(frozen=True)
@@ -98,12 +100,13 @@ def run(plan: Plan, display: Display) -> Run:
     plan.out.mkdir(parents=True, exist_ok=True)
     tried = plan.clients[0] if plan.clients else plan.subject
     known = listed_for(tried, plan.cell_file, plan.known)
-    sides = sides_of(known, tried.name if tried else "", plan.clients, plan.subject)
+    sides = sides_of(known, plan.clients, plan.subject, plan.peer)
     restarts = engines.RESTARTS + sum(is_deadly(sides, check.name) for check in plan.checks)
     record_path = plan.out / RECORD
     with (
         running(plan.subject, plan.cell_file, plan.engine, plan.out, display, restarts=restarts) as server_running,
-        peopled(server_running, plan.clients, plan.out, display) as cell_running,
+        engines.federated(server_running, plan.peer, plan.engine, display) as both_running,
+        peopled(both_running, plan.clients, plan.out, display) as cell_running,
     ):
         cell = surveyed(cell_running, display)
         cell_file = plan.out / "cell.json"
@@ -118,7 +121,7 @@ def run(plan: Plan, display: Display) -> Run:
                     writer=writer,
                     sides=sides,
                     listener=display,
-                    gone=lambda: _gone(cell, plan.out),
+                    gone=lambda: _gone_of(cell_running, plan.out),
                     workers=min(plan.workers, len(plan.checks)) if plan.workers > 1 else 0,
                     mentioned=suites.load(plan.year).mentioned,
                 )
@@ -127,7 +130,8 @@ def run(plan: Plan, display: Display) -> Run:
             finally:
                 display.done()
                 copy_log(cell_running, plan.out, writer)
-            exit_code = max(_exit_code(execution, exited=bool(engines.exits(plan.out))), fuzzed)
+            exited = any(engines.exits(folder) for _, folder in _processes(cell_running, plan.out))
+            exit_code = max(_exit_code(execution, exited=exited), fuzzed)
             if exit_code in {ExitCode.OK, ExitCode.UNEXPECTED}:
                 writer.footer(_footer(execution, time.monotonic() - started, exit_code))
     if execution.problems:
@@ -176,7 +180,7 @@ def _fuzz_again(subject: Subject, clients: Sequence[Client]) -> str:
 def _header(plan: Plan, cell: Cell) -> Header:
     return header_of(
         cell,
-        (plan.subject, *plan.clients),
+        (plan.subject, *plan.clients, *([plan.peer] if plan.peer else [])),
         year=plan.year,
         seed=seed_of(plan.seed),
         replay=plan.replay,
@@ -206,14 +210,25 @@ def _exit_code(execution: Execution, *, exited: bool) -> int:
     return ExitCode.UNEXPECTED if any(r.gates for r in execution.results) else ExitCode.OK
 
 
-def _gone(cell: Cell, run_dir: Path) -> str | None:
+def _processes(begun: Running, run_dir: Path) -> list[tuple[Process, Path]]:
+    """Each server of a cell, and the folder with its exits."""
+    peer = [(begun.peer.cell.process, begun.peer.cell_file.parent)] if begun.peer else []
+    return [(begun.cell.process, run_dir), *peer]
+
+
+def _gone_of(begun: Running, run_dir: Path) -> str | None:
+    """Why one of a cell's servers will not come back, or None."""
+    return next((why for process, folder in _processes(begun, run_dir) if (why := _gone(process, folder))), None)
+
+
+def _gone(process: Process, run_dir: Path) -> str | None:
     """Why the subject will not come back, or None. One that the engine restarts, or is about to, is not gone."""
     deadline = time.monotonic() + NOTICE_SECONDS
     while True:
         exits = engines.exits(run_dir)
         if exits:
             return None if exits[-1].restarted else f"the subject is gone for good: {exits[-1].why}"
-        why = engines.alive(cell.process)
+        why = engines.alive(process)
         if why is None or time.monotonic() > deadline:
             return why
         time.sleep(0.1)

@@ -23,6 +23,7 @@ from lab.options import (
     Image,
     KnownFiles,
     Out,
+    PeerName,
     ProvideEngine,
     Providers,
     Rows,
@@ -33,6 +34,7 @@ from lab.options import (
     err,
     new_folder,
     out,
+    peer_of,
     print_reports,
     provide_engine_for,
     readable,
@@ -40,7 +42,7 @@ from lab.options import (
     subject_of,
     table,
 )
-from lab.verdict import ROLES
+from lab.verdict import JOINT, role_in
 from schemas.suites import Role
 
 if TYPE_CHECKING:
@@ -60,6 +62,7 @@ def run(
     server: Server = DEFAULT_SERVER,
     client: ClientName = None,
     clients: ClientNames = None,
+    peer: PeerName = None,
     year: Year = DEFAULT_YEAR,
     row: Rows = None,
     check: Checks = None,
@@ -80,7 +83,8 @@ def run(
 ) -> None:
     """Start a server, run the checks, fuzz it for a while, report: rows first, then each failure with its evidence.
 
-    With --client, the client is tried (and fuzzed), on that server; with --clients, two clients with each other.
+    With --client, the client is tried (and fuzzed), on that server; with --clients, two clients with each other; with
+    --peer, two servers with each other.
     Checks that are asked for by name are run alone, without fuzzing.
     """
     from lab import catalogue  # noqa: PLC0415 - `stanzalab --help` answers at once
@@ -90,21 +94,26 @@ def run(
 
     readable(against)
     tried_clients = clients_of(client, clients)
-    role = ROLES[len(tried_clients)]
-    selected = catalogue.select(role=role, year=year, rows=row or (), names=check or (), providers=provider or ())
-    fuzz_seconds = 0.0 if check or len(tried_clients) > 1 else seconds(fuzz_for, "--fuzz")
-    tried = {c.requirement.provider for c in selected}
     subject = subject_of(server, image, cell)
+    other = peer_of(peer, subject, tried_clients)
+    role = role_in(len(tried_clients), peer=other is not None)
+    selected = catalogue.select(role=role, year=year, rows=row or (), names=check or (), providers=provider or ())
+    fuzz_seconds = 0.0 if check or role in JOINT else seconds(fuzz_for, "--fuzz")
+    tried = {c.requirement.provider for c in selected}
     if provide_engine:
         provide_engine_for(subject, engine, verbose=verbose)
-    named = f" CLIENT={client}" if client else f" CLIENTS={clients}" if clients else ""
+    words = {"CLIENT": client, "CLIENTS": clients, "PEER": peer}
+    named = "".join(f" {name}={value}" for name, value in words.items() if value)
     plan = lab_run.Plan(
         subject=subject,
         checks=selected,
         year=year,
         replay=(f"make lab CELL={cell}" if cell else f"make lab SERVER={server}{f' IMAGE={image}' if image else ''}")
         + named,
-        out=out_folder or new_folder("-".join([*_named(subject), *(c.name for c in tried_clients)])),
+        out=out_folder
+        or new_folder(
+            "-".join([*_named(subject), *(c.name for c in tried_clients), *(_named(other) if other else ())])
+        ),
         cell_file=cell,
         engine=engine.value if engine else None,
         workers=workers,
@@ -114,6 +123,7 @@ def run(
         fuzz_seconds=fuzz_seconds,
         known=tuple(known or ()),
         clients=tried_clients,
+        peer=other,
         doap=claims_in(doap) if doap else {},
     )
     with ConsoleDisplay(err if as_json else out, verbose=verbose, quiet=as_json) as display:

@@ -9,6 +9,9 @@ import datetime
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from heapq import merge
+from operator import attrgetter
 from pathlib import Path
 
 from lab import __version__, catalogue, engines
@@ -24,9 +27,11 @@ from lab.subjects import Client, Subject, is_ours
 from lab.subjects.expected import Side
 from lab.subjects.known import Listed, listed
 from lab.survey import survey
-from lab.verdict import ROLES
+from lab.verdict import JOINT, role_in, told_apart
 
 FUZZ_RESTARTS = 20  # times that a subject which dies of malformed stanzas is started again
+FEDERATED_PATIENCE = 10.0
+"""Seconds: the first stanza between two domains waits for a stream of theirs, which has to be negotiated."""
 INTERRUPTED = 130  # as shells say it: 128 + SIGINT
 RECORD = "run.ndjson"
 
@@ -63,26 +68,44 @@ def listed_for(subject: Subject | Client | None, cell_file: Path | None, further
     return listed(subject, version, further)
 
 
-def sides_of(tried: Listed, name: str, clients: Sequence[Client], server: Subject | None) -> tuple[Side, ...]:
-    """Whose lists say what is expected: `tried` is that of who is tried, by name; in a pair, the others' own, too.
+def sides_of(
+    tried: Listed, clients: Sequence[Client], server: Subject | None, peer: Subject | None
+) -> tuple[Side, ...]:
+    """Whose lists say what is expected: `tried` is that of who is tried; where several are, the others' own, too.
 
     Raises UsageError as `listed_for` does.
     """
-    first = Side.of(name, tried.failures)
-    if len(clients) < len(ROLES) - 1:
+    if peer and server:
+        one, other = told_apart(server, peer)
+        return Side.of(one, tried.failures), Side.of(other, listed_for(peer, None, ()).failures, second=True)
+    judged = clients[0] if clients else server
+    first = Side.of(judged.name if judged else "", tried.failures)
+    if role_in(len(clients)) not in JOINT:
         return (first,)
-    other = clients[1]
-    second = Side.of(other.name, listed_for(other, None, ()).failures, second=True)
+    second = Side.of(clients[1].name, listed_for(clients[1], None, ()).failures, second=True)
     return (first, second, *([Side.of(server.name, listed_for(server, None, ()).failures)] if server else []))
 
 
 def surveyed(begun: Running, display: Progress) -> Cell:
-    """Ask the server once how fast it is and what it claims: it decides how patient the checks are."""
-    display.step(f"asking {begun.cell.subject.name} what it offers")
-    seen = survey(begun.cell)
+    """Ask the server once how fast it is and what it claims: it decides how patient the checks are.
+
+    A second server of the cell is asked, too, and its cell file written anew.
+    """
+    cell = _surveyed(begun.cell, display)
+    if begun.peer is None:
+        return cell
+    other = _surveyed(begun.peer.cell, display)
+    patient, cell = (replace(one, patience=FEDERATED_PATIENCE) for one in (other, cell))
+    cells.write(patient, begun.peer.cell_file)
+    return cell
+
+
+def _surveyed(cell: Cell, display: Progress) -> Cell:
+    display.step(f"asking {cell.subject.name} what it offers")
+    seen = survey(cell)
     if seen.problem:
         display.step(f"the first login did not go through: {seen.problem}")
-    return begun.cell.measured(seen.round_trip, seen.patience, seen.advertised)
+    return cell.measured(seen.round_trip, seen.patience, seen.advertised)
 
 
 @contextmanager
@@ -110,13 +133,18 @@ def header_of(
 ) -> Header:
     """The header of a run's record: what is run on what.
 
-    `subjects` are the server (None: it is known by its cell file alone) and the clients that are tried on it.
+    `subjects` are the server (None: it is known by its cell file alone) and the clients that are tried on it, or the
+    other server that is tried with it.
     """
-    role = ROLES[len(cell.clients)]
-    server, *clients = subjects
+    role = role_in(len(cell.clients), peer=cell.peer is not None)
+    server, *guests = subjects
     facts = [_facts(cell.subject, server.title if server else cell.subject.name)]
     facts += [_facts(place.subject, place.title) for place in cell.clients]
-    judged, *others = facts[1:] + facts[:1]
+    if cell.peer is not None:
+        other = cells.read(cell.peer).subject
+        facts.append(_facts(other, guests[0].title if guests and guests[0] else other.name))
+    clients = guests if cell.clients else []
+    judged, *others = facts[1:] + facts[:1] if clients else facts
     tried = clients[0] if clients else server
     if tried and not is_ours(tried):
         judged = {**judged, "folder": str(tried.folder)}  # `stanzalab baseline` finds the list there
@@ -136,7 +164,7 @@ def header_of(
         rows=rows,
         known_checks=catalogue.known_checks(role),
         provides=dict(first.provides) if first else cell.provides,
-        advertised={} if clients else cell.advertised,
+        advertised=cell.advertised if role == "server" else {},
         doap=dict(doap or {}),
         round_trip=cell.round_trip,
         patience=cell.patience,
@@ -157,15 +185,32 @@ def _facts(subject: CellSubject, title: str) -> dict[str, str]:
 
 
 def copy_log(begun: Running, run_dir: Path, writer: Writer) -> None:
-    """Put the subject's own output and its exits into the record: reports read nothing else."""
-    if begun.log_file and begun.log_file.exists():
-        # Only a line feed ends a line: a subject may print what a client sent, with every other separator in it.
-        with begun.log_file.open(encoding="utf-8", errors="backslashreplace", newline="\n") as lines:
-            for line in lines:
-                at, _, text = line.rstrip("\n").partition(" ")
-                writer.log(LogLine(float(at), text))
-    for exit_ in engines.exits(run_dir):
-        writer.exit(Exit(exit_.at, exit_.why, exit_.restarted))
+    """Put the subject's own output and its exits into the record: reports read nothing else.
+
+    Where two servers are tried with each other, both, in the order of time, with the name of each.
+    """
+    told = [("", begun.log_file, run_dir)]
+    if begun.peer is not None:
+        one, other = told_apart(begun.cell.subject, begun.peer.cell.subject)
+        told = [
+            (f"{one}: ", begun.log_file, run_dir),
+            (f"{other}: ", begun.peer.log_file, begun.peer.cell_file.parent),
+        ]
+    for line in merge(*(_lines(name, log) for name, log, _ in told), key=attrgetter("at")):
+        writer.log(line)
+    for name, _, folder in told:
+        for exit_ in engines.exits(folder):
+            writer.exit(Exit(exit_.at, f"{name}{exit_.why}", exit_.restarted))
+
+
+def _lines(whose: str, log: Path | None) -> Iterator[LogLine]:
+    if log is None or not log.exists():
+        return
+    # Only a line feed ends a line: a subject may print what a client sent, with every other separator in it.
+    with log.open(encoding="utf-8", errors="backslashreplace", newline="\n") as lines:
+        for line in lines:
+            at, _, text = line.rstrip("\n").partition(" ")
+            yield LogLine(float(at), f"{whose}{text}")
 
 
 def now() -> str:

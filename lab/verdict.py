@@ -10,15 +10,33 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args
 
-Role = Literal["server", "client", "pair"]
-"""Who is judged: a server, a client, or two clients and the server between them."""
+Role = Literal["server", "client", "pair", "federation"]
+"""Who is judged: a server, a client, two clients and the server between them, or two servers with each other."""
 ROLES: tuple[Role, ...] = get_args(Role)
-"""By how many clients are in the cell."""
+JOINT: frozenset[Role] = frozenset({"pair", "federation"})
+"""The roles in which several subjects are judged together: whoever breaks a requirement is named."""
 
 DIRECTIONS = ("forth", "back")
-"""A pair's checks are done with its first client in the first part, and with its second one there."""
+"""Joint checks are done with the first subject in the first part, and with the second one there."""
+
+
+def role_in(clients: int, *, peer: bool = False) -> Role:
+    """Who is judged in a cell with so many clients, or with a peer of its server's."""
+    if peer:
+        return "federation"
+    among: tuple[Role, ...] = ("server", "client", "pair")
+    return among[clients]
+
+
+class Named(Protocol):
+    """A subject, wherever it is described."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
 
 
 class Keyword(StrEnum):
@@ -109,8 +127,15 @@ def expectation(outcome: Outcome, listed: Outcome | None, *, flaky: bool = False
     return Expectation.UNEXPECTED if outcome.bad else Expectation.EXPECTED
 
 
+def told_apart(one: Named, other: Named) -> tuple[str, str]:
+    """What two subjects that are tried together are called where one is blamed: by version, if they share a name."""
+    if one.name != other.name:
+        return one.name, other.name
+    return f"{one.name}:{one.version}", f"{other.name}:{other.version}"
+
+
 def mirrored(check: str) -> str:
-    """The name of the same check of a pair with the parts exchanged; any other name as it is.
+    """The name of the same joint check with the parts exchanged; any other name as it is.
 
     `xep-0184/receipt-comes-back/forth` is `xep-0184/receipt-comes-back/back`.
     """

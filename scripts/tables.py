@@ -26,6 +26,7 @@ from lab.campaign.judge import RULES
 from lab.coverage import coverages
 from lab.options import DEFAULT_YEAR
 from lab.subjects import Client, Subject
+from lab.verdict import ROLES
 from schemas import catalogue, payloads
 from schemas.audit.exceptions import Why
 from schemas.payloads import Addressee, Carrier, Party
@@ -44,12 +45,11 @@ def coverage_table() -> str:
 
 
 def client_coverage_table() -> str:
-    of_clients, of_pairs = catalogue_of_checks.known_checks("client"), catalogue_of_checks.known_checks("pair")
-    rows = [
-        (provider, of_clients.get(provider, 0), of_pairs.get(provider, 0))
-        for provider in sorted({*of_clients, *of_pairs})
-    ]
-    return _table(["provider", "checks of a client", "checks of a pair"], rows, "lrr")
+    counts = [catalogue_of_checks.known_checks(role) for role in ROLES if role != "server"]
+    providers = sorted({provider for count in counts for provider in count})
+    rows = [(provider, *(count.get(provider, 0) for count in counts)) for provider in providers]
+    head = ["provider", "checks of a client", "checks of a pair", "checks of two servers"]
+    return _table(head, rows, "lrrr")
 
 
 def subjects_table() -> str:

@@ -70,7 +70,7 @@ def test_suite_as_json() -> None:
     assert found["suite"] == "CS2022"
 
 
-@pytest.mark.parametrize("role", ["client", "pair"])
+@pytest.mark.parametrize("role", ["client", "pair", "federation"])
 def test_checks_of_another_role(role: str) -> None:
     found = json.loads(stanzalab("checks", "--role", role, "--json").stdout)
     assert found
@@ -105,6 +105,12 @@ def test_output_that_nobody_reads_to_the_end() -> None:
         (["run", "--cell", "no-such-cell.json"], "no-such-cell.json"),
         (["run", "--engine", "podman"], "docker"),
         (["run", "--server", "prosody", "--engine", "local"], "docker"),
+        (["run", "--server", "prosody", "--peer", "ejabberd", "--client", "slixmpp"], "--peer and clients"),
+        (["run", "--server", "prosody", "--peer", "pyjabber"], "pyjabber runs in a local process"),
+        (["run", "--peer", "prosody"], "pyjabber runs in a local process"),
+        (["run", "--peer", "prosody", "--cell", "cell.json"], "--peer and --cell"),
+        (["run", "--server", "prosody", "--peer", "ejabbed"], "ejabberd"),
+        (["prove", "--server", "prosody", "--peer", "prosody:9"], "0.12"),
         (["suite", "--category", "cor"], "core"),
         (["coverage", "--provider", "XEP-9999"], "XEP-"),
         (["show", "rfc-6120/x", "--record", "no-such-record"], "no-such-record"),

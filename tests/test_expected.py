@@ -1,4 +1,4 @@
-"""Whose list of known failures excuses what: alone, and in a pair."""
+"""Whose list of known failures excuses what: alone, in a pair, and of two servers."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 import pytest
 
+from lab.starting import sides_of
+from lab.subjects import find
 from lab.subjects.expected import Side, entry, is_deadly
-from lab.subjects.known import Known
-from lab.verdict import Outcome, mirrored
+from lab.subjects.known import Known, Listed
+from lab.verdict import Outcome, mirrored, told_apart
 
 RECEIPT = "xep-0184/receipt-comes-back"
 
@@ -78,3 +80,13 @@ def test_what_a_list_says_ends_the_subject_is_deadly() -> None:
     assert is_deadly(sides, "rfc-6120/ends-it")
     assert not is_deadly(sides, "rfc-6120/fails")
     assert not is_deadly(sides, "rfc-6120/passes")
+
+
+def test_two_versions_of_one_server_are_told_apart() -> None:
+    one, other = find("prosody:13.0"), find("prosody:0.12")
+    assert told_apart(one, find("ejabberd")) == ("prosody", "ejabberd")
+    assert told_apart(one, other) == ("prosody:13.0", "prosody:0.12")
+    sides = sides_of(Listed((Known("rfc-6120/a/forth", "fail", "the list of 13.0"),)), (), one, other)
+    assert [side.name for side in sides] == ["prosody:13.0", "prosody:0.12"]
+    assert reason(sides, "rfc-6120/a/forth", "prosody:13.0") == "the list of 13.0"
+    assert reason(sides, "rfc-6120/a/forth", "prosody:0.12") is None

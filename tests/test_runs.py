@@ -15,6 +15,7 @@ from typing import Any
 import docker
 import pytest
 
+from lab import cell as cells
 from lab import record
 from lab.fakes import FakeServer
 
@@ -219,3 +220,21 @@ def test_ctrl_c_leaves_no_container(prosody_run: tuple[subprocess.Popen[str], Pa
     assert process.returncode == 130, said
     assert not containers(out)
     assert not record.read(out / "run.ndjson").finished
+
+
+def test_two_servers_are_tried_with_each_other(tmp_path: Path) -> None:
+    """Twice the same one, whose image is at hand: two containers, two domains, one record of both."""
+    out = tmp_path / "out"
+    checks = ("--check", "rfc-6121/text-crosses-the-border-unchanged", "--workers", "1")
+    done = stanzalab("run", "--server", "prosody", "--peer", "prosody", "--out", str(out), *checks)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = record.read(out / "run.ndjson")
+    assert (found.header.role, found.header.domain) == ("federation", "lab.test")
+    assert [peer["name"] for peer in found.header.peers] == ["prosody"]
+    assert {result.check.name.rpartition("/")[2] for result in found.results} == {"forth", "back"}
+    assert (out / "peer" / "server.log").stat().st_size > 0
+    assert [line.at for line in found.log] == sorted(line.at for line in found.log)
+    cell = cells.read(out / "cell.json")
+    assert cell.peer is not None
+    assert cells.read(cell.peer).domain == "other.test"
+    assert containers(out) == []

@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 EXITS_FILE = "exits.ndjson"
 RESTARTS = 3
 DOMAIN = "lab.test"
+PEER_DOMAIN = "other.test"
+PEER_FOLDER = "peer"
+"""Where the second server of a cell has its files, in the folder of the first one."""
 
 
 class Progress(Protocol):
@@ -39,13 +42,14 @@ class Progress(Protocol):
 class Running:
     """A cell that answers. `log_file` has the subject's own output, None where nobody can see it.
 
-    `network` is where containers stand, None where there are none.
+    `network` is where containers stand, None where there are none; `peer` is a second server there, if there is one.
     """
 
     cell: Cell
     cell_file: Path
     log_file: Path | None
     network: CellNetwork | None = None
+    peer: Running | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,28 @@ def started(
         subject, domain=domain or DOMAIN, run_dir=run_dir, progress=progress, restarts=restarts
     ) as begun:
         yield begun
+
+
+@contextmanager
+def federated(begun: Running, peer: Subject | None, engine: str | None, progress: Progress) -> Iterator[Running]:
+    """The same cell with a second server beside the first, under `PEER_DOMAIN`; None: as it is.
+
+    Raises MachineError where no names resolve in the cell: the two would not find each other.
+    """
+    if peer is None:
+        yield begun
+        return
+    if begun.cell.federation is None:
+        raise MachineError(
+            "the two servers would not find each other: nobody answers for names in the cell",
+            cause="the lab's name server may not listen on port 53 of the cell's network",
+            hint="run the lab as root, on the machine of the container engine",
+        )
+    folder = begun.cell_file.parent / PEER_FOLDER
+    folder.mkdir(exist_ok=True)
+    starting = choose(peer, engine).start(peer, domain=PEER_DOMAIN, run_dir=folder, progress=progress, beside=begun)
+    with starting as other:
+        yield replace(begun, cell=replace(begun.cell, peer=other.cell_file), peer=other)
 
 
 def alive(process: Process) -> str | None:

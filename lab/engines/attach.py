@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import lab.cell
@@ -21,7 +22,7 @@ _LINGER = 0.25  # seconds in which a forwarded port with nothing behind it close
 
 @contextmanager
 def attach(cell_file: Path, progress: Progress) -> Iterator[Running]:
-    """The cell of a file, its clients' port tried.
+    """The cell of a file, its clients' port tried; it is tried alone, whoever the file names besides.
 
     Raises UsageError when the file is no cell, or has no port for clients; MachineError when nobody answers there.
     """
@@ -41,7 +42,7 @@ def attach(cell_file: Path, progress: Progress) -> Iterator[Running]:
             cause=why,
             hint=f"is it running, and is {transport} in {cell_file} right?",
         )
-    yield Running(cell, cell_file, None)
+    yield Running(replace(cell, peer=None), cell_file, None)
 
 
 def unreachable(endpoint: Endpoint) -> str | None:

@@ -125,6 +125,7 @@ class Entry:
             "role": cell.role,
             "server": asdict(cell.server),
             "clients": [asdict(party) for party in cell.clients],
+            "peer": asdict(cell.peer) if cell.peer else None,
             "state": self.state,
             "exit": self.exit,
             "duration": self.duration,
@@ -138,11 +139,12 @@ class Entry:
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Raises KeyError, TypeError, ValueError."""
         clients = tuple(Party(**party) for party in data["clients"])
+        peer = Party(**data["peer"]) if data.get("peer") else None
         name = str(data["name"])
         if not _NAME.fullmatch(name):
             raise ValueError(f"{name!r} is no name of a cell")
         return cls(
-            cell=Cell(name, Party(**data["server"]), clients),
+            cell=Cell(name, Party(**data["server"]), clients, peer),
             state=State(data["state"]),
             words=tuple(data["words"]),
             attempts=tuple(Attempt.from_json(attempt) for attempt in data["attempts"]),

@@ -185,8 +185,13 @@ def _entry(best: Found, kept: Record) -> Entry:
         Party(f"{one.get('name', '')}:{one.get('version', '')}", one.get("name", ""), one.get("version", ""))
         for one in (header.subject, *header.peers)
     ]
-    parties = (subject,) if header.role == "server" else (peers[-1], subject, *peers[:-1]) if peers else (subject,)
-    cell = Cell(best.name, parties[0], parties[1:])
+    if header.role == "federation":
+        cell = Cell(best.name, subject, peer=peers[0] if peers else None)
+    else:
+        parties = (
+            (subject,) if header.role == "server" else (peers[-1], subject, *peers[:-1]) if peers else (subject,)
+        )
+        cell = Cell(best.name, parties[0], parties[1:])
     if footer is None:
         return Entry(cell, State.INTERRUPTED, record=place)
     state = State.UNEXPECTED if footer.exit else State.EXPECTED

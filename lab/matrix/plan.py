@@ -1,4 +1,4 @@
-"""Which cells a matrix has: every server alone, every server with every client, chosen pairs of clients. Facts only.
+"""Which cells a matrix has: servers alone and with each other, with every client, with pairs of them. Facts only.
 
 What a cell is called, and what its command line is, stands here and nowhere else.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,7 +19,7 @@ from docker.utils import parse_bytes
 from lab import subjects
 from lab.errors import UsageError
 from lab.subjects import Client, Subject
-from lab.verdict import Role
+from lab.verdict import Role, role_in
 
 STANZALAB: tuple[str, ...] = (str(Path(sys.executable).with_name("stanzalab")),)  # the command of this very lab
 PARTNER = "slixmpp"  # in pairs that nobody chose: a library, so it does whatever the other side has to be asked for
@@ -48,21 +49,24 @@ class Party:
 
 @dataclass(frozen=True)
 class Cell:
-    """One server, alone, with a client, or with two. `name` is its folder's; no two cells of a matrix share it."""
+    """One server, alone, with another server, with a client, or with two.
+
+    `name` is its folder's; no two cells of a matrix share it.
+    """
 
     name: str
     server: Party
     clients: tuple[Party, ...] = ()
+    peer: Party | None = None
 
     @property
     def role(self) -> Role:
         """Who is judged in it."""
-        roles: tuple[Role, ...] = ("server", "client", "pair")
-        return roles[len(self.clients)]
+        return role_in(len(self.clients), peer=self.peer is not None)
 
     @property
     def parties(self) -> tuple[Party, ...]:
-        return (self.server, *self.clients)
+        return (self.server, *([self.peer] if self.peer else []), *self.clients)
 
     @property
     def memory(self) -> int:
@@ -109,6 +113,7 @@ class Asked:
     selection: Selection = Selection()
     shard: str = ""
     durations: Mapping[str, float] = field(default_factory=dict)
+    federation: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -120,6 +125,7 @@ class Asked:
         chosen: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data["selection"].items()}
         return cls(
             **{name: tuple(data[name]) for name in lists},
+            federation=tuple(data.get("federation", (NONE,))),  # matrices of before had none
             selection=Selection(**chosen),
             shard=data["shard"],
             durations=dict(data["durations"]),
@@ -135,8 +141,13 @@ class Asked:
 def command(cell: Cell, selection: Selection, out: Path) -> tuple[str, ...]:
     """The command line of a cell, whose files go to `out`."""
     clients = ",".join(party.spec for party in cell.clients)
-    who = {"server": (), "client": ("--client", clients), "pair": ("--clients", clients)}[cell.role]
-    return (*STANZALAB, "run", "--server", cell.server.spec, *who, *selection.words(), "--out", str(out))
+    who: dict[Role, tuple[str, ...]] = {
+        "server": (),
+        "client": ("--client", clients),
+        "pair": ("--clients", clients),
+        "federation": ("--peer", cell.peer.spec if cell.peer else ""),
+    }
+    return (*STANZALAB, "run", "--server", cell.server.spec, *who[cell.role], *selection.words(), "--out", str(out))
 
 
 def servers_of(wanted: Sequence[str]) -> tuple[Party, ...]:
@@ -165,21 +176,42 @@ def pairs_of(wanted: Sequence[str], clients: Sequence[Party]) -> tuple[tuple[Par
     if not words:
         partner = next((client for client in clients if client.name == PARTNER), None)
         return tuple((partner, client) for client in clients if partner and client != partner)
-    return tuple(dict.fromkeys(_pair(word) for word in words))
+    return _two_each(words, subjects.find_client, "is no pair of clients", f"--pairs {PARTNER}+profanity")
 
 
-def _pair(word: str) -> tuple[Party, Party]:
-    names = word.split("+")
-    if len(names) != 2 or not all(names):
-        raise UsageError(
-            f"{word!r} is no pair of clients", hint=f"two of them, and a plus: --pairs {PARTNER}+profanity"
-        )
-    first, second = (Party.of(subjects.find_client(name), name) for name in names)
-    return first, second
+def federation_of(wanted: Sequence[str], servers: Sequence[Party]) -> tuple[tuple[Party, Party], ...]:
+    """The servers that are tried with each other (`prosody+ejabberd`); without any, each two of `servers`.
+
+    Those that run in no container join no network, and are left out where nobody chose them. Raises UsageError as
+    `pairs_of` does.
+    """
+    words = words_of(wanted)
+    if words == [NONE]:
+        return ()
+    if not words:
+        return tuple(combinations((one for one in servers if "docker" in subjects.find(one.spec).engines), 2))
+    return _two_each(words, subjects.find, "are no two servers", "--federation prosody+ejabberd")
+
+
+def _two_each(
+    words: Iterable[str], find: Callable[[str], Subject | Client], what: str, example: str
+) -> tuple[tuple[Party, Party], ...]:
+    """Each word's two subjects, each two once."""
+    found = []
+    for word in words:
+        names = word.split("+")
+        if len(names) != 2 or not all(names):
+            raise UsageError(f"{word!r} {what}", hint=f"two of them, and a plus: {example}")
+        first, second = (Party.of(find(name), name) for name in names)
+        found.append((first, second))
+    return tuple(dict.fromkeys(found))
 
 
 def planned(
-    servers: Sequence[Party], clients: Sequence[Party], pairs: Sequence[tuple[Party, Party]]
+    servers: Sequence[Party],
+    clients: Sequence[Party],
+    pairs: Sequence[tuple[Party, Party]],
+    federation: Sequence[tuple[Party, Party]] = (),
 ) -> tuple[Cell, ...]:
     """Every cell, each under a name of its own. Raises UsageError where there is none."""
     if not servers:
@@ -190,6 +222,7 @@ def planned(
         *pairs,
     ]
     cells = [_cell(server, cast) for server in servers for cast in casts]
+    cells += [_cell(server, peer=peer) for server, peer in federation]
     taken: Counter[str] = Counter()
     unique = []
     for cell in cells:
@@ -200,9 +233,10 @@ def planned(
     return tuple(unique)
 
 
-def _cell(server: Party, clients: tuple[Party, ...]) -> Cell:
-    name = "+".join(f"{party.name}-{party.version}" for party in (server, *clients))
-    return Cell(re.sub(r"[^\w.+-]", "-", name), server, clients)
+def _cell(server: Party, clients: tuple[Party, ...] = (), peer: Party | None = None) -> Cell:
+    cell = Cell("", server, clients, peer)
+    name = "+".join(f"{party.name}-{party.version}" for party in cell.parties)
+    return replace(cell, name=re.sub(r"[^\w.+-]", "-", name))
 
 
 def words_of(wanted: Iterable[str]) -> list[str]:

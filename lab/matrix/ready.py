@@ -15,7 +15,7 @@ def make_ready(cells: Iterable[Cell], progress: Progress) -> dict[Party, str]:
     """Make what the subjects of these cells need, each once. Answers who could not be made ready, and why."""
     cells = tuple(cells)
     failed = {}
-    servers = dict.fromkeys(cell.server for cell in cells)
+    servers = dict.fromkeys(one for cell in cells for one in (cell.server, cell.peer) if one)
     clients = dict.fromkeys(client for cell in cells for client in cell.clients)
     for party in (*servers, *clients):
         progress.step(f"making {party} ready")

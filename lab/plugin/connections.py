@@ -30,7 +30,8 @@ from lab.wire.trace import Trace
 from lab.wire.websocket import SUBPROTOCOL, WebSocketSession
 
 TRACE = pytest.StashKey[Trace]()
-CONNECT = pytest.StashKey["Connect"]()
+CONNECT = pytest.StashKey[list["Connect"]]()
+"""What a check opens sessions with: one for each server of its cell."""
 
 S = TypeVar("S", bound=Session)
 
@@ -221,12 +222,18 @@ def connect(request: pytest.FixtureRequest, cell: Cell, accounts: Accounts, come
 
     Its parameter is what they go over, for checks that are marked for several transports (`on_every_transport`).
     """
-    connector = Connect(cell, accounts, request.node.stash.setdefault(TRACE, Trace()), comeback)
+    connector = connector_of(request, cell, accounts, comeback)
     connector.over = getattr(request, "param", "c2s")
-    request.node.stash[CONNECT] = connector
-    request.node.ihook.pytest_lab_connect(item=request.node, connect=connector)
     yield connector
     connector.close()
+
+
+def connector_of(request: pytest.FixtureRequest, cell: Cell, accounts: Accounts, comeback: Comeback) -> Connect:
+    """What opens sessions on one server of a check's cell; whoever asks for it closes it."""
+    connector = Connect(cell, accounts, request.node.stash.setdefault(TRACE, Trace()), comeback)
+    request.node.stash.setdefault(CONNECT, []).append(connector)
+    request.node.ihook.pytest_lab_connect(item=request.node, connect=connector)
+    return connector
 
 
 @pytest.fixture

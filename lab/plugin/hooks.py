@@ -19,6 +19,7 @@ import pytest
 from lab import engines
 from lab.agents.agent import AgentGone
 from lab.errors import LabError, MachineError, PeerError
+from lab.plugin.border import federation, federation_cell, peer_accounts, sides_in
 from lab.plugin.client_watch import ClientWatch
 from lab.plugin.clients import WATCH, Arrivals, arrive, client
 from lab.plugin.connections import (
@@ -40,7 +41,7 @@ from lab.plugin.pairs import pair
 from lab.plugin.requirement import OVER, TRANSPORTS, check_of
 from lab.plugin.standing import Watch
 from lab.record import CheckResult, TraceEntry
-from lab.verdict import Check, Expectation, Outcome
+from lab.verdict import JOINT, Check, Expectation, Outcome, Role
 from lab.wire.session import StreamEnded, StreamFailed
 from lab.wire.stream import PeerViolation
 from lab.wire.transport import ConnectionLost, ConnectionRefused
@@ -58,7 +59,10 @@ __all__ = [
     "comeback",
     "component_session",
     "connect",
+    "federation",
+    "federation_cell",
     "pair",
+    "peer_accounts",
     "remote",
     "remotes",
 ]
@@ -81,6 +85,7 @@ class Progress:
     """It fails by a standing rule alone: what the check itself looks at is right."""
 
 
+OF_SERVERS: frozenset[Role] = frozenset({"server", "federation"})
 UNBLAMED = {Outcome.PASS, Outcome.UNSUPPORTED, Outcome.IMPOSSIBLE, Outcome.ERROR}
 PROGRESS = pytest.StashKey[Progress]()
 
@@ -146,7 +151,7 @@ def pytest_runtest_makereport(
     progress = item.stash[PROGRESS]
     if call.excinfo is not None and progress.outcome is Outcome.PASS:
         _judge(progress, call.excinfo.value, item.stash[CHECK], str(call.when))
-        if item.stash[CHECK].role != "server":
+        if item.stash[CHECK].role not in OF_SERVERS:
             _excuse_for_the_server(progress, call.excinfo.value)
         _look_for_a_crash(progress, item, _was_cut_off(call.excinfo.value))
     if call.when == "call" or (call.when == "setup" and call.excinfo is not None):
@@ -194,9 +199,9 @@ def _excuse_for_the_server(progress: Progress, error: BaseException) -> None:
 
 def _hold_against_standing_rules(progress: Progress, item: pytest.Item) -> None:
     """A check that holds, but saw a standing rule broken, fails; one that fails anyway says so besides."""
-    connect = item.stash.get(CONNECT, None)
-    if connect is not None and item.stash[CHECK].role == "server":
-        connect.watch.look_at_what_is_left(connect.open)
+    if item.stash[CHECK].role in OF_SERVERS:
+        for connect in item.stash.get(CONNECT, []):
+            connect.watch.look_at_what_is_left(connect.open)
     found = [(name, fault) for name, watch in _watches(item) for fault in watch.faults]
     if not found:
         return
@@ -216,10 +221,9 @@ def _hold_against_standing_rules(progress: Progress, item: pytest.Item) -> None:
 
 
 def _watches(item: pytest.Item) -> Sequence[tuple[str, Watch | ClientWatch]]:
-    """Who watched whoever is under test, with the subject's name."""
-    if item.stash[CHECK].role == "server":
-        connect = item.stash.get(CONNECT, None)
-        return [("", connect.watch)] if connect is not None else []
+    """Who watched whoever is under test, with the subject's name: of two servers nobody can tell which it was."""
+    if item.stash[CHECK].role in OF_SERVERS:
+        return [("", connect.watch) for connect in item.stash.get(CONNECT, [])]
     return item.stash.get(WATCH, [])
 
 
@@ -243,22 +247,25 @@ def _look_for_a_crash(progress: Progress, item: pytest.Item, cut_off: bool) -> N
     path = item.config.getoption("--cell")
     if path is None or progress.outcome not in {Outcome.FAIL, Outcome.NON_STRICT}:
         return
-    try:
-        exit_ = engines.exit_since(progress.started, Path(path).parent, within=NOTICE_SECONDS if cut_off else 0.0)
-    except MachineError as error:
-        progress.outcome, progress.reason = Outcome.ERROR, str(error)
-        return
-    if exit_ is not None and item.stash[CHECK].role != "server":
-        progress.outcome = Outcome.IMPOSSIBLE
-        progress.reason = f"the server of this cell exited while this check ran: {exit_.why}"
-    elif exit_ is not None:
-        progress.outcome = Outcome.CRASH
-        progress.reason = f"the subject exited while this check ran: {exit_.why}"
+    role = item.stash[CHECK].role
+    for name, folder in sides_in(Path(path)) if role == "federation" else [("", Path(path).parent)]:
+        try:
+            exit_ = engines.exit_since(progress.started, folder, within=NOTICE_SECONDS if cut_off else 0.0)
+        except MachineError as error:
+            progress.outcome, progress.reason = Outcome.ERROR, str(error)
+            return
+        if exit_ is not None and role not in OF_SERVERS:
+            progress.outcome = Outcome.IMPOSSIBLE
+            progress.reason = f"the server of this cell exited while this check ran: {exit_.why}"
+        elif exit_ is not None:
+            progress.outcome, progress.blamed = Outcome.CRASH, name
+            progress.reason = f"{name or 'the subject'} exited while this check ran: {exit_.why}"
+            return
 
 
 def _result(item: pytest.Item, progress: Progress) -> CheckResult:
     trace = item.stash.get(TRACE, None)
-    to_blame = item.stash[CHECK].role == "pair" and progress.outcome not in UNBLAMED
+    to_blame = item.stash[CHECK].role in JOINT and progress.outcome not in UNBLAMED
     return CheckResult(
         check=item.stash[CHECK],
         outcome=progress.outcome,

@@ -18,7 +18,7 @@ import pytest
 
 from lab.cell import Transport
 from lab.errors import UsageError
-from lab.verdict import Check, Keyword, Requirement, Role, slug
+from lab.verdict import DIRECTIONS, ROLES, Check, Keyword, Requirement, Role, slug
 from schemas import sections
 
 MARK = "requirement"
@@ -113,7 +113,14 @@ def carried(check: Check, over: Transport) -> Check:
 
 
 def own_parameters(identifier: str, parameters: Mapping[str, object]) -> str:
-    """The ids of a check's parameters, without that of its transport, which stands last (lab.plugin.hooks)."""
+    """The ids of a check's parameters, without that of its transport, which stands last (lab.plugin.hooks).
+
+    The direction of a joint check is the name's last part, whatever else there is: `headline/forth`.
+    """
+    direction = next((str(value) for value in parameters.values() if value in DIRECTIONS), "")
+    if direction:
+        others = identifier.removeprefix(f"{direction}-").removesuffix(f"-{direction}")
+        return direction if others == direction else f"{others}/{direction}"
     if OVER not in parameters:
         return identifier
     over = str(parameters[OVER])
@@ -123,4 +130,4 @@ def own_parameters(identifier: str, parameters: Mapping[str, object]) -> str:
 def role_of(item: pytest.Item) -> Role:
     """The role under test: the folder below `scenarios` says it."""
     folders = item.path.parts
-    return "client" if "client" in folders else "pair" if "pair" in folders else "server"
+    return next((role for role in ROLES if role != "server" and role in folders), "server")

@@ -19,7 +19,7 @@ from lab.report import robustness, strictness, transports
 from lab.report.robustness import RowRobustness
 from lab.robustness import Found
 from lab.rows import RowOutcome, RowResult, judge_row
-from lab.verdict import Check, Expectation, Outcome, slug, unexplained
+from lab.verdict import JOINT, Check, Expectation, Outcome, slug, unexplained
 from schemas import suites
 from schemas.suites import Category, Combine, Level, Mark, Role, Row, Suite
 
@@ -62,11 +62,11 @@ class Judgement:
 
     @property
     def subject(self) -> str:
-        """Who was tried, as a reader knows it: `Prosody 13.0`, `slixmpp 1.17 on Prosody 13.0`."""
+        """Who was tried, as a reader knows it: `Prosody 13.0`, `slixmpp 1.17 on Prosody 13.0`, `A 1 with B 2`."""
         header = self.record.header
         named = [titled(header.subject), *map(titled, header.peers)]
-        if len(named) == 1:
-            return named[0]
+        if len(named) == 1 or header.role == "federation":
+            return " with ".join(named)
         return f"{' with '.join(named[:-1])} on {named[-1]}"
 
     @cached_property
@@ -273,8 +273,9 @@ def titled(subject: Mapping[str, str]) -> str:
 def judge(record: Record) -> Judgement:
     """The rows of a record's suite that its run was about, judged. Raises UsageError: a suite nobody knows."""
     suite = _suite(record.header.suite)
-    if record.header.role == "pair":  # the suites' rows are of one side
-        return Judgement(record, suite, Role.CLIENT, (), untried=0)
+    if record.header.role in JOINT:  # the suites' rows are of one side
+        side = Role.CLIENT if record.header.role == "pair" else Role.SERVER
+        return Judgement(record, suite, side, (), untried=0)
     known = record.header.known_checks
     role = Role(record.header.role)
     outcomes: dict[str, list[Outcome]] = defaultdict(list)

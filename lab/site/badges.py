@@ -16,6 +16,7 @@ from lab.rows import RowOutcome
 from lab.site.cells import Cell
 from lab.site.facts.refs import levels
 from lab.site.names import path
+from lab.verdict import JOINT
 from schemas.suites import Level, Mark, Role
 
 MOST = 60  # characters of either half
@@ -36,7 +37,7 @@ class Badge:
 
 def of_cell(cell: Cell) -> Iterator[Badge]:
     """A badge for each level, and one for each row that the cell was tried for."""
-    if not cell.current.record.results or cell.role == "pair":
+    if not cell.current.record.results or cell.role in JOINT:
         return
     where = f" on {cell.server.label}" if cell.server else ""
     for level in levels(cell.judgement):

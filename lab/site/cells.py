@@ -20,11 +20,10 @@ from lab.rows import RowResult
 from lab.site.history import History, history
 from lab.site.names import joined, path, slug
 from lab.site.reading import Read, Skipped, without_evidence
-from lab.verdict import Check, Role
+from lab.verdict import ROLES, Check, Role
 from schemas.suites import Level
 
 Key = tuple[str, ...]
-ROLES: tuple[Role, ...] = ("server", "client", "pair")
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class Night:
 
 @dataclass(frozen=True)
 class Cell:
-    """Who is judged (`subjects`: one, or the two of a pair), on which server (None: a server alone)."""
+    """Who is judged (`subjects`: one, or two, of a pair or a federation), on which server (None: servers alone)."""
 
     suite: str
     role: Role
@@ -281,12 +280,13 @@ def _cell(nights: list[tuple[str, Read]], titles: Mapping[Key, str]) -> Cell:
     def subject(facts: Mapping[str, str], role: str) -> Subject:
         return Subject(role, *_named(facts), titles.get(_named(facts)) or titled(facts))
 
-    people = [subject(header.subject, "server" if header.role == "server" else "client")]
+    of_servers = header.role in {"server", "federation"}
+    people = [subject(header.subject, "server" if of_servers else "client")]
     server = None
     for place, peer in enumerate(header.peers):
         usual = "server" if place == len(header.peers) - 1 else "client"
         role = "server" if peer.get("role", usual) == "server" else "client"
-        if role == "server" and header.role != "server":
+        if role == "server" and not of_servers:
             server = subject(peer, role)
         else:
             people.append(subject(peer, role))

@@ -19,6 +19,7 @@ from lab import record as records
 from lab.errors import UsageError
 from lab.record import CheckResult, Header, LogLine, Record
 from lab.report import judgement
+from lab.verdict import ROLES
 
 PATTERN = "*.ndjson"
 NO_RECORD = {"exits.ndjson"}  # what else a run leaves in its folder under such a name
@@ -98,7 +99,7 @@ def _require_sound(header: Header) -> None:
     texts = [facts[name] for name in ("lab", "suite", "started", "domain", "engine", "replay")]
     subjects = [facts["subject"], *facts["peers"]]
     sound = (
-        facts["role"] in ("server", "client", "pair")
+        facts["role"] in ROLES
         and all(isinstance(text, str) for text in (*texts, *facts["selected"], *facts["rows"]))
         and all(isinstance(s, dict) and s.get("name") for s in subjects)
         and all(isinstance(text, str) for s in subjects for text in s.values())

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lab import __version__
 from lab.record import CheckResult, Footer, Header, Writer
-from lab.verdict import Check, Expectation, Keyword, Outcome, Requirement
+from lab.verdict import Check, Expectation, Keyword, Outcome, Requirement, role_in
 
 BOUND = 300.0  # seconds: a fake that nobody ends, ends
 
@@ -82,7 +82,7 @@ def header(subject: dict[str, str], peers: tuple[dict[str, str], ...], clients: 
     return Header(
         lab=__version__,
         suite="CS2021",
-        role=("server", "client", "pair")[clients],
+        role=role_in(clients),
         started="2026-11-24T18:59:00+00:00",
         seed=1,
         subject=subject,

@@ -210,6 +210,7 @@ def test_shares_and_their_merge(tmp_path: Path) -> None:
         (["matrix", "--servers", "prosdy"], "prosody"),
         (["matrix", "--clients", "no-such-client"], "no-such-client"),
         (["matrix", "--pairs", "one"], "no pair"),
+        (["matrix", "--federation", "prosody"], "no two servers"),
         (["matrix", "--row", "core/tsl"], "core/tls"),
         (["matrix", "--shard", "3/2"], "--shard 2/3"),
         (["matrix", "--shard", "99/99", "--clients", "none"], "has no cell"),

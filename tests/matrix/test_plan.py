@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from lab.errors import UsageError
+from lab.matrix.ledger import Entry
 from lab.matrix.plan import (
     LOCAL_MEMORY,
     NONE,
@@ -17,6 +19,7 @@ from lab.matrix.plan import (
     Selection,
     clients_of,
     command,
+    federation_of,
     pairs_of,
     planned,
     servers_of,
@@ -62,6 +65,32 @@ def test_pairs_that_nobody_chose_are_those_with_slixmpp() -> None:
     assert pairs_of((), [PROFANITY, SLIXMPP, MCABBER]) == ((SLIXMPP, PROFANITY), (SLIXMPP, MCABBER))
     assert pairs_of((), [PROFANITY, MCABBER]) == ()
     assert pairs_of((NONE,), [PROFANITY, SLIXMPP]) == ()
+
+
+def test_servers_are_tried_with_each_other_where_they_run_in_containers() -> None:
+    servers = servers_of(("prosody", "pyjabber", "ejabberd", "prosody:0.12"))
+    names = ["+".join(str(one) for one in two) for two in federation_of((), servers)]
+    assert names == [
+        "prosody 13.0+ejabberd 24.12",
+        "prosody 13.0+prosody 0.12",
+        "ejabberd 24.12+prosody 0.12",
+    ]
+    assert federation_of((NONE,), servers) == ()
+    (two,) = federation_of(("prosody+prosody",), ())
+    assert two[0] == two[1]
+    with pytest.raises(UsageError, match="no two servers"):
+        federation_of(("prosody",), ())
+
+
+def test_two_servers_are_a_cell_of_their_own() -> None:
+    alone, cell = planned([PROSODY], [], [], [(PROSODY, OLD)])
+    assert (alone.role, cell.role) == ("server", "federation")
+    assert cell.name == "prosody-13.0+prosody-0.12"
+    assert cell.memory == 2 * PROSODY.memory
+    assert command(cell, Selection(), Path("f"))[2:] == (
+        *("--server", "prosody:13.0", "--peer", "prosody:0.12", "--out", "f"),
+    )
+    assert Entry.from_json(json.loads(json.dumps(Entry(cell).as_json()))).cell == cell
 
 
 def test_pairs_that_are_chosen(tmp_path: Path) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
+import jsonschema
 import pytest
 
+from lab import record as records
 from lab import report
 from lab.errors import UsageError
 from lab.record import Exit, Record
+from lab.report import summary
 from lab.report.judgement import Claim, Tally, judge
 from lab.robustness import CampaignFacts, Robust, Robustness
 from lab.rows import RowOutcome
@@ -266,6 +270,27 @@ def test_a_finding_that_is_not_there(tmp_path: Path, name: str, says: str, hint:
         judgement.find(name)
     assert says in caught.value.message
     assert hint in caught.value.hint
+
+
+def test_two_servers_with_each_other_have_no_rows(tmp_path: Path) -> None:
+    other = {"name": "ejabberd", "title": "ejabberd", "version": "24.12", "role": "server"}
+    results = (
+        building.result("rfc-6121/text-crosses/forth", Outcome.FAIL, role="federation", blamed="ejabberd"),
+        building.result("rfc-6121/text-crosses/back", Outcome.PASS, role="federation"),
+    )
+    path = building.write(tmp_path / "run.ndjson", results, role="federation", peers=(other,))
+    judgement = judge(records.read(path))
+    assert judgement.rows == ()
+    assert judgement.subject.endswith(" with ejabberd 24.12")
+    written = report.write_all(path, tmp_path)
+    assert "ejabberd" in written.html.read_text("utf-8")
+    for schema, lines in ((summary.SCHEMA, [written.summary.read_text("utf-8")]), (records.SCHEMA, _lines(path))):
+        for line in lines:
+            jsonschema.validate(json.loads(line), json.loads(schema.read_text("utf-8")))
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text("utf-8").splitlines()
 
 
 def test_the_page_of_a_pair_has_no_rows(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Records to make a site of: three servers, two clients, a pair, and ten nights with what was planted in them."""
+"""Records to make a site of: three servers, two of them with each other, two clients, a pair, and ten nights."""
 
 from __future__ import annotations
 
@@ -112,6 +112,24 @@ def pair(folder: Path) -> None:
     )
 
 
+def federation(folder: Path) -> None:
+    """Prosody with ejabberd."""
+    write(
+        folder,
+        "federation",
+        of_role(
+            "federation",
+            ("rfc-6121/text-crosses/forth", Outcome.FAIL, "ejabberd"),
+            ("rfc-6121/text-crosses/back", Outcome.PASS, ""),
+        ),
+        role="federation",
+        subject=PROSODY,
+        peers=({**EJABBERD, "role": "server"},),
+        started=at(10),
+        replay="make lab SERVER=prosody PEER=ejabberd",
+    )
+
+
 def everything(folder: Path) -> Path:
     """All of them."""
     ten_nights(folder)
@@ -121,4 +139,5 @@ def everything(folder: Path) -> Path:
     client(folder, SLIXMPP, EJABBERD, Outcome.FAIL)
     client(folder, PROFANITY, PROSODY, Outcome.UNSUPPORTED)
     pair(folder)
+    federation(folder)
     return folder

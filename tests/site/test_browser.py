@@ -18,6 +18,7 @@ KINDS = (
     "index.html",
     "clients.html",
     "pairs.html",
+    "federation.html",
     "checks.html",
     "history.html",
     "records.html",
@@ -128,12 +129,12 @@ def test_a_script_that_got_in_all_the_same_would_not_run(browser: Browser, made:
 def test_filters_stand_in_the_address(context: BrowserContext, made: Path) -> None:
     page = context.new_page()
     page.goto((made / "checks.html").as_uri())
-    assert len(_shown(page)) == 16
+    assert len(_shown(page)) == 18
     page.get_by_role("checkbox", name="fail").check()
     page.get_by_label("Role").select_option("client")
     assert _shown(page) == ["xep-0115/poisoned-hash-is-not-believed"]
     assert page.evaluate("location.hash") == "#outcome=fail&role=client"
-    expect(page.locator("output")).to_have_text("1 of 16 checks")
+    expect(page.locator("output")).to_have_text("1 of 18 checks")
     page.reload()
     assert _shown(page) == ["xep-0115/poisoned-hash-is-not-believed"]
     expect(page.get_by_label("Role")).to_have_value("client")
@@ -148,7 +149,8 @@ def test_filters_stand_in_the_address(context: BrowserContext, made: Path) -> No
 def test_categories_are_a_filter_too(context: BrowserContext, made: Path) -> None:
     page = context.new_page()
     page.goto(f"{(made / 'checks.html').as_uri()}#category=im")
-    assert _shown(page) == ["xep-0085/state-is-shown", "xep-0184/receipt-is-sent"]
+    federation = ["rfc-6121/text-crosses/back", "rfc-6121/text-crosses/forth"]
+    assert _shown(page) == [*federation, "xep-0085/state-is-shown", "xep-0184/receipt-is-sent"]
     expect(page.get_by_label("Category")).to_have_value("im")
 
 

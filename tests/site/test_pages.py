@@ -131,8 +131,8 @@ def test_the_matrix_says_what_the_record_says(made: Path) -> None:
     assert [cell["robustness"] and cell["robustness"]["outcome"] for cell in discovery] == [None, None, "fail"]
     assert rows["core/feature-broadcasts"]["cells"][1] is None
     text = (made / "index.html").read_text()
-    assert "17 run records" not in text
-    assert "16 run records of 7 cells" in text
+    assert "18 run records" not in text
+    assert "17 run records of 8 cells" in text
     assert "1 run did not finish" in text
     assert "1 record damaged" in text
 
@@ -154,6 +154,16 @@ def test_clients_and_pairs_have_their_cells(made: Path) -> None:
     ((cell,),) = pairs["lines"][0]["cells"]
     assert cell["blamed"] == {"profanity": 1}
     assert "profanity broke 1" in html.parse(str(made / "pairs.html")).getroot().text_content()
+
+
+def test_two_servers_with_each_other_have_a_cell_whichever_stands_first(made: Path) -> None:
+    told = json.loads((made / "federation.json").read_bytes())["cells"]
+    assert [column["label"] for column in told["columns"]] == ["ejabberd 24.12", "Prosody 13.0"]
+    (nothing, first), (second, nothing_either) = (line["cells"] for line in told["lines"])
+    assert (nothing, nothing_either) == ([], [])
+    assert first == second
+    assert (first[0]["counts"], first[0]["blamed"]) == ({"pass": 1, "fail": 1}, {"ejabberd": 1})
+    assert "ejabberd broke 1" in html.parse(str(made / "federation.html")).getroot().text_content()
 
 
 def test_a_check_has_every_subject_and_the_evidence(made: Path) -> None:

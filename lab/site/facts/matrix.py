@@ -1,4 +1,4 @@
-"""The matrix pages: rows by servers, servers by clients, rows by clients, pairs by servers.
+"""The matrix pages: rows by servers, servers by clients, rows by clients, pairs by servers, servers by servers.
 
 Columns and lines are in alphabetical order, rows in the suite's: nothing here says that one is better than another.
 """
@@ -126,6 +126,27 @@ def pairs_by_servers(collection: Collection) -> Facts | None:
                 ],
             }
             for pair in pairs
+        ],
+    }
+
+
+def servers_by_servers(collection: Collection) -> Facts | None:
+    """Each server with each other one, whichever was started first. None where no two were tried together."""
+    cells = collection.of("federation")
+    if not cells:
+        return None
+    servers = sorted({server for cell in cells for server in cell.subjects}, key=lambda server: server.order)
+    return {
+        "columns": [of_subject(server) for server in servers],
+        "lines": [
+            {
+                "server": of_subject(one),
+                "cells": [
+                    [_counted(cell) for cell in cells if cell.subjects in {(one, other), (other, one)}]
+                    for other in servers
+                ],
+            }
+            for one in servers
         ],
     }
 

@@ -17,7 +17,7 @@ from lab.site.facts.refs import (
     of_subject,
     row_address,
 )
-from lab.verdict import Check, Expectation
+from lab.verdict import JOINT, Check, Expectation
 from schemas.suites import Role
 
 ANSWER = 2_000  # characters of what a finding sends and shows
@@ -61,7 +61,7 @@ def _cell(cell: Cell, collection: Collection) -> Facts:
         "duration": round(judgement.duration, 3),
         "missing": list(record.missing),
         "exits": [gone.why for gone in record.exits],
-        "levels": [] if cell.role == "pair" or not record.results else levels(judgement),
+        "levels": [] if cell.role in JOINT or not record.results else levels(judgement),
         "rows": [_row(cell, row) for row in cell.rows],
         "checks": [_check(cell, name, collection) for name in _in_reading_order(cell)],
         "findings": [_finding(found) for found in judgement.findings],

@@ -1,0 +1,1 @@
+"""Checks on two servers with each other: a user on each, both ways."""
