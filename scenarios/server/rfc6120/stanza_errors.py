@@ -113,6 +113,7 @@ def _room(connect: Connect, configuration: str = "") -> tuple[Session, str]:
 
 
 def _join(alice: Session, room: str, nick: str) -> Element:
+    alice.send("<presence/>")
     return provoke(alice, f"<presence id='{new_id()}' to='{room}/{nick}'><x xmlns='{MUC}'/></presence>")
 
 
