@@ -45,7 +45,7 @@ def _unlock(owner: Session, room: str) -> Element:
 
 def _join(session: Session, room: str, nick: str) -> None:
     """Enter a room, and wait for the own presence, which comes last (XEP-0045 §7.2.2)."""
-    session.send(f"<presence to='{room}/{nick}'><x xmlns='{MUC}'/></presence>")
+    session.send(f"<presence/><presence to='{room}/{nick}'><x xmlns='{MUC}'/></presence>")
     session.expect(_own_presence(room), f"the own presence in {room}")
 
 
@@ -225,7 +225,7 @@ def test_clients_of_one_nickname_are_told_apart(connect: Connect) -> None:
     other = connect(account=account, label="bob's other")
     room = _room(connect, alice)
     _join(one, room, "bob")
-    other.send(f"<presence to='{room}/bob'><x xmlns='{MUC}'/></presence>")
+    other.send(f"<presence/><presence to='{room}/bob'><x xmlns='{MUC}'/></presence>")
     came = other.expect(
         lambda e: localname(e) == "presence" and (e.get("type") == "error" or _own_presence(room)(e)),
         "the own presence, or an error",

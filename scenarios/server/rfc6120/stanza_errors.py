@@ -103,7 +103,7 @@ def _room(connect: Connect, configuration: str = "") -> tuple[Session, str]:
     """A room that its owner is in, with fields of its configuration set."""
     owner = connect(label="owner")
     room = f"r{new_id()}@{_service(connect, 'muc')}"
-    owner.send(f"<presence to='{room}/owner'><x xmlns='{MUC}'/></presence>")
+    owner.send(f"<presence/><presence to='{room}/owner'><x xmlns='{MUC}'/></presence>")
     owner.expect(lambda e: e.get("from") == f"{room}/owner", "the owner's presence in the room")
     fields = "<field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#roomconfig</value></field>" + configuration
     form = f"<query xmlns='{MUC_OWNER}'><x xmlns='jabber:x:data' type='submit'>{fields}</x></query>"
@@ -113,6 +113,7 @@ def _room(connect: Connect, configuration: str = "") -> tuple[Session, str]:
 
 
 def _join(alice: Session, room: str, nick: str) -> Element:
+    alice.send("<presence/>")
     return provoke(alice, f"<presence id='{new_id()}' to='{room}/{nick}'><x xmlns='{MUC}'/></presence>")
 
 
