@@ -41,9 +41,20 @@ def become_available(session: Session) -> None:
     session.sentinel()
 
 
+def share_presence(session: Session, other: Session) -> None:
+    """Let `other` know that `session` is there, by directed presence (RFC 6121 §4.6).
+
+    A get or set is for whom its recipient shares presence with: from others, a server should refuse it (§8.5.3.1).
+    """
+    session.send(f"<presence to='{other.jid}'/>")
+    session.sentinel()
+
+
 def deliver(sender: Session, recipient: Session, xml: str) -> Element:
     """Send a stanza that bears an id; answers the one copy of it that the recipient gets."""
     wanted = parse(xml, default=sender.namespace)
+    if wanted.get("type") in {"get", "set"} and sender.bare_jid != recipient.bare_jid:
+        share_presence(recipient, sender)
     sender.send(xml)
     got = recipient.expect(
         lambda e: e.get("id") == wanted.get("id") and localname(e) == localname(wanted),

@@ -18,6 +18,7 @@ from scenarios.server.rfc6120._stanzas import (
     require_delivered,
     require_no_copy,
     require_reply,
+    share_presence,
     stanza,
 )
 
@@ -55,6 +56,7 @@ def test_forged_from_is_overridden(forged: str, kind: str, alice: Session, bob: 
         "the-server": alice.domain,
     }[forged]
     sent = stanza(kind, bob.jid, f"from='{address}'")
+    share_presence(bob, alice)
     alice.send(sent)
     try:
         alice.sentinel()

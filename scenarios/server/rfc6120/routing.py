@@ -18,6 +18,7 @@ from scenarios.server.rfc6120._stanzas import (
     identifier,
     require_delivered,
     require_no_copy,
+    share_presence,
     stanza,
 )
 
@@ -63,6 +64,7 @@ def test_messages_come_in_order(to: str, alice: Session, bob: Session) -> None:
 @RFC.must("10.1", says="Stanzas of all kinds to one client come in the order sent, each once.")
 def test_stanzas_of_all_kinds_come_in_order(alice: Session, bob: Session) -> None:
     become_available(bob)
+    share_presence(bob, alice)
     sent = [stanza(("message", "presence", "iq")[number % 3], bob.jid) for number in range(MANY)]
     alice.send("".join(sent))
     alice.sentinel(bob)
