@@ -9,9 +9,11 @@ import org.apache.vysper.xmpp.delivery.inbound.DeliveringInternalInboundStanzaRe
 import org.apache.vysper.xmpp.protocol.HandlerDictionary;
 import org.apache.vysper.xmpp.protocol.ProtocolWorker;
 import org.apache.vysper.xmpp.protocol.QueuedStanzaProcessor;
+import org.apache.vysper.xmpp.protocol.SessionStateHolder;
 import org.apache.vysper.xmpp.protocol.StanzaProcessor;
 import org.apache.vysper.xmpp.server.DefaultServerRuntimeContext;
 import org.apache.vysper.xmpp.server.ServerFeatures;
+import org.apache.vysper.xmpp.server.SessionContext;
 import org.apache.vysper.xmpp.state.resourcebinding.ResourceRegistry;
 
 /** Vysper's own parts, each stanza carried out to its end before the next one: one thread, and none behind it. */
@@ -37,6 +39,12 @@ final class InOrder {
             super(new ProtocolWorker());
             executor.shutdown();
             executor = Executors.newSingleThreadExecutor();
+        }
+
+        /** Behind <proceed/>, and not in the middle of it. */
+        @Override
+        public void processTLSEstablished(SessionContext session, SessionStateHolder state) {
+            executor.submit(() -> super.processTLSEstablished(session, state));
         }
     }
 
