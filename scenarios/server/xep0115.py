@@ -139,6 +139,7 @@ def test_support_is_advertised(connect: Connect) -> None:
 
 @CAPABILITIES.must("5.4", says="The server's disco#info is well-formed for hashing: nothing in it stands twice.")
 def test_own_info_can_be_verified(alice: Session) -> None:
+    offered(alice)
     query = described(alice)
     kinds = [form_type(form) for form in query.iterfind("x:x", NS)]
     things: list[object] = [*identities(query), *features(query), *[f"form {k}" for k in kinds if k is not None]]

@@ -93,6 +93,7 @@ def test_broken_enable_is_answered(attributes: str, connect: Connect) -> None:
 
 @MANAGED.must("3", says="A request before authentication is refused by <failed/>.")
 def test_enable_before_authentication_is_refused(connect: Connect) -> None:
+    offered(connect(label="alice"))
     session = connect(Stage.SECURED, label="bob")
     answer = enable(session)
     require(answer.tag == f"{SM}failed", "<failed/>", answer)
@@ -151,6 +152,7 @@ def test_second_enable_does_not_reset_the_count(connect: Connect) -> None:
 
 
 def _before_authentication(connect: Connect) -> Element:
+    offered(connect(label="alice"))
     return enable(connect(Stage.SECURED, label="bob"))
 
 
@@ -179,6 +181,7 @@ def _stream_of_another(connect: Connect) -> Element:
 
 
 def _resumption_before_authentication(connect: Connect) -> Element:
+    offered(connect(label="alice"))
     session = connect(Stage.SECURED, label="bob")
     session.send(resumption("no-such-stream", 0))
     return session.expect(is_one_of("resumed", "failed"), "<failed/>")
