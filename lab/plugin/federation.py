@@ -143,6 +143,8 @@ class Remote:
 
     def user(self, localpart: str, *, resource: str = "") -> RemoteUser:
         """A user of ours, as one session: the subject delivers to it, and it sends what it likes."""
+        if self._cell.endpoint("s2s") is None:
+            impossible("the cell has no s2s port")
         connect = self._connect
         outgoing = s2s.call(
             self._cell,
