@@ -10,7 +10,28 @@ from lab.errors import UsageError
 from schemas import sections, suites
 
 SUITE = (suites.FOLDER / "cs2021.toml").read_text(encoding="utf-8")
-SECTIONS = (sections.FOLDER / "xep-0368.toml").read_text(encoding="utf-8")
+SECTIONS = """
+provider = "XEP-9999"
+title = "Of nothing"
+version = "1.0"
+date = "2026-11-30"
+
+[[section]]
+number = "3"
+title = "Requirements"
+must = 7
+should = 2
+may = 1
+
+[[section]]
+number = "5"
+title = "Implementation Notes"
+must = 1
+should = 1
+may = 0
+why = "other-role"
+none = "What the other party does."
+"""
 
 
 @pytest.mark.parametrize(
