@@ -46,6 +46,8 @@ def share_presence(session: Session, other: Session) -> None:
 
     A get or set is for whom its recipient shares presence with: from others, a server should refuse it (§8.5.3.1).
     """
+    if session.namespace != CLIENT:
+        return  # nobody keeps a component's requests from it
     session.send(f"<presence to='{other.jid}'/>")
     session.sentinel()
 
