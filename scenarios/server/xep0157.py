@@ -66,7 +66,7 @@ def test_form_is_a_result(alice: Session) -> None:
 
 
 @XEP.should("3", says="Whoever asks the domain is told the same addresses: another account, and a component.")
-@pytest.mark.parametrize("who", ["account", "component"])
+@pytest.mark.parametrize("who", ["account", pytest.param("component", marks=pytest.mark.xdist_group("component"))])
 def test_everybody_is_told(who: str, alice: Session, connect: Connect) -> None:
     told = _all(_some_form(alice))
     other = connect.component() if who == "component" else connect(label="other")

@@ -198,6 +198,7 @@ def test_permanent_error_has_its_type(case: str, connect: Connect) -> None:
     require_error(reply, kind="modify")
 
 
+@pytest.mark.xdist_group("component")
 @XEP.should("6", says="Who may not upload is told so by an error of type auth.")
 def test_stranger_is_refused(connect: Connect) -> None:
     _, jid = _find(connect)
