@@ -24,6 +24,7 @@ from lab.plugin.judge import impossible
 from lab.wire import s2s
 from lab.wire.negotiation import Stage
 from lab.wire.s2s import Door, RemoteUser, ServerSession
+from lab.wire.session import Observer
 
 Remotes = Callable[..., "Remote"]
 
@@ -96,23 +97,8 @@ class Remote:
 
         We show the right certificate, another one, or (`anonymous`) none.
         """
-        if self._cell.endpoint(over) is None:
-            impossible(f"the cell has no {over} port")
         shown = None if anonymous else certificate or self.certificate
-        connect = self._connect
-        return self._adopted(
-            s2s.call(
-                self._cell,
-                stage,
-                jid=jid or self.domain,
-                certificate=shown,
-                over=over,
-                domain=domain,
-                context=context,
-                trace=connect.trace,
-                observer=connect.watch,
-            )
-        )
+        return self._adopted(self._called(stage, shown, domain=domain, jid=jid, over=over, context=context))
 
     def receive(
         self,
@@ -124,53 +110,75 @@ class Remote:
         jid: str = "",
     ) -> ServerSession:
         """The subject's next stream to us (see `lab.wire.s2s.receive`). Raises NoAnswer where it does not call."""
-        connect = self._connect
         return self._adopted(
-            s2s.receive(
-                self.door.accept(self._cell.patience if timeout is None else timeout),
+            self._received(
                 stage,
-                jid=jid or self.domain,
-                domain=self._cell.domain,
-                certificate=certificate or (self.certificate_of(jid) if jid else self.certificate),
-                ca=self._cell.ca,
-                patience=self._cell.patience,
-                direct=self.direct,
+                certificate or (self.certificate_of(jid) if jid else self.certificate),
+                timeout=self._cell.patience if timeout is None else timeout,
                 offers=offers,
-                trace=connect.trace,
-                observer=connect.watch,
+                jid=jid,
+                observer=self._connect.watch,
             )
         )
 
     def user(self, localpart: str, *, resource: str = "") -> RemoteUser:
         """A user of ours, as one session: the subject delivers to it, and it sends what it likes."""
-        if self._cell.endpoint("s2s") is None:
-            impossible("the cell has no s2s port")
-        connect = self._connect
-        outgoing = s2s.call(
-            self._cell,
-            Stage.AUTHENTICATED,
-            jid=self.domain,
-            certificate=self.certificate,
-            trace=connect.trace,
-            observer=connect.watch,
-        )
         jid = f"{localpart}@{self.domain}{'/' if resource else ''}{resource}"
+        outgoing = self._called(Stage.AUTHENTICATED, self.certificate)
         user = RemoteUser(outgoing, self._unwatched, jid=jid, label=localpart)
-        connect.adopt(user)
+        self._connect.adopt(user)
         return user
 
     def _unwatched(self, timeout: float) -> ServerSession:
         """The subject's stream to us; who reads it for a check tells the check's observer."""
+        return self._received(Stage.AUTHENTICATED, self.certificate, timeout=timeout)
+
+    def _called(
+        self,
+        stage: Stage,
+        certificate: Path | None,
+        *,
+        domain: str = "",
+        jid: str = "",
+        over: Transport = "s2s",
+        context: ssl.SSLContext | None = None,
+    ) -> ServerSession:
+        if self._cell.endpoint(over) is None:
+            impossible(f"the cell has no {over} port")
+        return s2s.call(
+            self._cell,
+            stage,
+            jid=jid or self.domain,
+            certificate=certificate,
+            over=over,
+            domain=domain,
+            context=context,
+            trace=self._connect.trace,
+            observer=self._connect.watch,
+        )
+
+    def _received(
+        self,
+        stage: Stage,
+        certificate: Path,
+        *,
+        timeout: float,
+        offers: str = s2s.OFFER_EXTERNAL + s2s.OFFER_DIALBACK,
+        jid: str = "",
+        observer: Observer | None = None,
+    ) -> ServerSession:
         return s2s.receive(
             self.door.accept(timeout),
-            Stage.AUTHENTICATED,
-            jid=self.domain,
+            stage,
+            jid=jid or self.domain,
             domain=self._cell.domain,
-            certificate=self.certificate,
+            certificate=certificate,
             ca=self._cell.ca,
             patience=self._cell.patience,
             direct=self.direct,
+            offers=offers,
             trace=self._connect.trace,
+            observer=observer,
         )
 
     def _adopted(self, session: ServerSession) -> ServerSession:

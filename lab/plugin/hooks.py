@@ -119,6 +119,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "proved_by(fake): the fake of lab.fakes that turns the check red")
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """There is one component: checks that have it take turns, in one worker."""
+    if "component_session" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.xdist_group("component"))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A check that makes sense on several transports is run on each; over TCP its name is what it would be alone.

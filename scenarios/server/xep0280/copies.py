@@ -209,7 +209,6 @@ def test_message_to_an_own_resource(connect: Connect) -> None:
     not_copied(second, identifier, "copy at the addressee", after=there.one, ways=("received",))
 
 
-@pytest.mark.xdist_group("component")
 @pytest.mark.parametrize("way", WAYS)
 @CARBON.must("7", "8", says="Messages from and to another domain are copied like those within the own one.")
 def test_message_across_domains_is_copied(way: Way, component_session: Session, connect: Connect) -> None:

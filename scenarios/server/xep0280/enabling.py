@@ -130,13 +130,11 @@ def test_copies_of_others_are_not_switched(what: str, connect: Connect) -> None:
     _copies(Users(there.account, there.one, plain, there.other), wanted=False)
 
 
-@pytest.mark.xdist_group("component")
 @CARBON.should("4.1", says="Who is no client of this server cannot enable carbons: not-allowed.")
 def test_enabling_from_elsewhere_is_not_allowed(component_session: Session, connect: Connect) -> None:
     _is_not_allowed(component_session, "enable", connect)
 
 
-@pytest.mark.xdist_group("component")
 @CARBON.should("5.1", says="Who is no client of this server cannot disable carbons: not-allowed.")
 def test_disabling_from_elsewhere_is_not_allowed(component_session: Session, connect: Connect) -> None:
     _is_not_allowed(component_session, "disable", connect)

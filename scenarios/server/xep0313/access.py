@@ -55,7 +55,6 @@ def test_refusal_is_forbidden(who: str, connect: Connect) -> None:
     require_error(_other(who, archive, connect).refused(), "forbidden")
 
 
-@pytest.mark.xdist_group("component")
 @MAM.must("8.1", says="A component of the server (XEP-0114) is refused an account's archive.")
 def test_component_is_refused(component_session: Session, connect: Connect) -> None:
     archive = filled(connect, "account", 1)

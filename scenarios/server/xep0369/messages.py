@@ -139,12 +139,9 @@ def test_message_that_cannot_be_said_is_an_error(
     )
 
 
-# --- as the user's server sees it, whose part the component plays: there is one of it
-
-with_component = pytest.mark.xdist_group("component")
+# --- as the user's server sees it, whose part the component plays
 
 
-@with_component
 @CHANNELS.must("7.1.2", says="A join from a user's bare JID is answered to it, with the id of the participant.")
 def test_join_of_a_server_s_user(made: Channel, component_session: Session) -> None:
     user = f"hag66@{component_session.jid}"
@@ -155,7 +152,6 @@ def test_join_of_a_server_s_user(made: Channel, component_session: Session) -> N
     require_equal(set(joined(reply).nodes), {MESSAGES, PARTICIPANTS}, "the nodes subscribed to")
 
 
-@with_component
 @CHANNELS.must("7.1.6", says="What is said goes to the bare JIDs of the participants, wherever their servers are.")
 def test_message_goes_to_bare_jids(made: Channel, component_session: Session, witch: Session) -> None:
     user = f"hag66@{component_session.jid}"
