@@ -8,17 +8,19 @@ server comes on a stream that it opens (`taken`); what the remote server sends g
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 
-from lab.errors import LabError
+from lab.errors import LabError, PeerError
 from lab.plugin import require, require_error
 from lab.plugin.federation import Remote
 from lab.wire.header import DECLARATION, header
-from lab.wire.namespaces import LAB, SERVER, STREAM, TLS
+from lab.wire.namespaces import LAB, SASL, SERVER, STREAM, TLS
 from lab.wire.negotiation import Stage
 from lab.wire.s2s import (
     OFFER_EXTERNAL,
     OFFER_STARTTLS,
     ServerSession,
+    open_server_stream,
     receive_login,
     receive_starttls,
     receive_stream,
@@ -26,6 +28,7 @@ from lab.wire.s2s import (
 from lab.wire.session import Session, localname, new_id, show
 from lab.wire.stream import Element, Received
 from lab.wire.transport import NoAnswer, client_context
+from scenarios.server.rfc6120._sasl import is_sasl
 
 UNKNOWN = f"<unheard-of xmlns='{LAB}'><detail of='it'>text</detail></unheard-of>"
 """A payload that no server knows."""
@@ -156,6 +159,21 @@ def end_of(session: ServerSession) -> list[Element]:
     except LabError as error:
         require(not _silent(error), "the end of the stream", f"it stays open; before: {[show(e) for e in came]}")
         return came
+
+
+def require_no_login(connected: Callable[[], ServerSession]) -> None:
+    """The check fails where EXTERNAL lets our server in, on the stream that `connected` brings under TLS.
+
+    The subject may turn it away before that: at the handshake, or at the header behind it.
+    """
+    try:
+        session = connected()
+        open_server_stream(session)
+        session.send(f"<auth xmlns='{SASL}' mechanism='EXTERNAL'>=</auth></stream:stream>")
+    except PeerError:
+        return
+    came = end_of(session)
+    require(not any(is_sasl(one, "success") for one in came), "no <success/>", came[-1] if came else "")
 
 
 def _silent(error: LabError) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from lab.cell import Account
 from lab.plugin import Connect, Specification, Stage, require, require_equal, unsupported
 from lab.wire.namespaces import BIND2, NS
 from lab.wire.sasl2 import UserAgent
-from lab.wire.session import new_id
+from lab.wire.session import Session, new_id
 from scenarios.server._sasl2 import (
     authenticate,
     enter,
@@ -29,13 +30,18 @@ MOST_BYTES = 1023  # of a resource (RFC 7622 §3.1)
 # --- the offer
 
 
-@BIND.must("3.1", says="Bind 2 is offered inline in SASL2, with the features that go with it in <inline/>.")
-def test_bind_is_offered_inline(connect: Connect) -> None:
-    account = connect.account()
+def _told(connect: Connect, account: Account) -> Session:
+    """A session whose header behind TLS says whose it is, to a server that offers Bind 2; its features come next."""
     offering(connect, account)
     session = before_header(connect, Where.AFTER_TLS)
     session.sender = account.jid
     open_with(session, session.opening())
+    return session
+
+
+@BIND.must("3.1", says="Bind 2 is offered inline in SASL2, with the features that go with it in <inline/>.")
+def test_bind_is_offered_inline(connect: Connect) -> None:
+    session = _told(connect, connect.account())
     features = expect_features(session)
     offer = offered_inline(session, "bind2:bind", "Bind 2")
     inline = offer.findall("bind2:inline", NS)
@@ -50,10 +56,7 @@ def test_bind_is_offered_inline(connect: Connect) -> None:
 @BIND.must_not("3.1", says="Without SASL2 there is no Bind 2: neither before TLS, nor outside of <authentication/>.")
 def test_bind_is_offered_nowhere_else(connect: Connect) -> None:
     account = connect.account()
-    offering(connect, account)
-    session = before_header(connect, Where.AFTER_TLS)
-    session.sender = account.jid
-    open_with(session, session.opening())
+    session = _told(connect, account)
     features = expect_features(session)
     require(features.find("bind2:bind", NS) is None, "no Bind 2 among the stream features themselves", features)
     old = connect(Stage.AUTHENTICATED, account=account)

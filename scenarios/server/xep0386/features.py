@@ -46,14 +46,20 @@ def _end(metadata: Element, name: str) -> str | None:
     return None if found is None else found.get("id")
 
 
-@BIND.must("3.2", says="Messages of while the user was offline are not sent: the archive has them.")
-def test_offline_messages_are_not_sent(connect: Connect) -> None:
-    account, bob = connect.account(), connect(label="bob")
-    text = new_id()
+def _said_while_offline(connect: Connect, account: Account) -> str:
+    """Let somebody write to an account that has an archive, and was there before. Answers the text."""
+    bob, text = connect(label="bob"), new_id()
     archive = own_archive(connect, account=account)
     archive.session.close(farewell=archive.session.patience)
     send(bob, account.jid, text)
     bob.sentinel()
+    return text
+
+
+@BIND.must("3.2", says="Messages of while the user was offline are not sent: the archive has them.")
+def test_offline_messages_are_not_sent(connect: Connect) -> None:
+    account = connect.account()
+    text = _said_while_offline(connect, account)
     alice = bound(connect, account, label="alice").session
     _not_sent(alice, text)
     found = Archive(alice, account.jid, "account").page(within=paging()).bodies
@@ -62,12 +68,8 @@ def test_offline_messages_are_not_sent(connect: Connect) -> None:
 
 @BIND.must("3.2", says="Messages of while the user was offline are forgotten: no later session gets them, either.")
 def test_offline_messages_are_cleared(connect: Connect) -> None:
-    account, bob = connect.account(), connect(label="bob")
-    text = new_id()
-    archive = own_archive(connect, account=account)
-    archive.session.close(farewell=archive.session.patience)
-    send(bob, account.jid, text)
-    bob.sentinel()
+    account = connect.account()
+    text = _said_while_offline(connect, account)
     first = bound(connect, account, label="first").session
     first.sentinel()
     first.close(farewell=first.patience)

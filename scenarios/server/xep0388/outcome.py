@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from lab.cell import Account
 from lab.plugin import Connect, Specification, require, require_equal
 from lab.wire import negotiation, sasl2
 from lab.wire.namespaces import BIND2, NS
 from lab.wire.negotiation import mechanisms as old_mechanisms
 from lab.wire.sasl2 import UserAgent
 from lab.wire.session import Session, new_id
+from lab.wire.stream import Element
 from scenarios.server._sasl2 import (
     authenticate,
     challenge,
@@ -38,16 +40,20 @@ AGENT = UserAgent.new().xml()
 # --- success
 
 
+def _answer(session: Session, account: Account, mechanism: str) -> Element:
+    """What comes of a right login."""
+    if mechanism == "PLAIN":
+        return authenticate(session, mechanism, message_of_plain(account), AGENT)
+    scram = Scram(account)
+    return respond(session, scram.final(challenge(authenticate(session, mechanism, scram.first(), AGENT))))
+
+
 @SASL2_PROFILE.must("2.6.1", says="Success names the account, by its bare JID where no resource is bound.")
 @pytest.mark.parametrize("mechanism", ["PLAIN", MECHANISM])
 def test_success_names_the_account(connect: Connect, mechanism: str) -> None:
     account = connect.account()
     session = secured(connect, account, mechanism)
-    if mechanism == "PLAIN":
-        answer = authenticate(session, mechanism, message_of_plain(account), AGENT)
-    else:
-        scram = Scram(account)
-        answer = respond(session, scram.final(challenge(authenticate(session, mechanism, scram.first(), AGENT))))
+    answer = _answer(session, account, mechanism)
     require_equal(require_success(answer), account.jid, "the authorization identifier")
 
 
@@ -67,11 +73,7 @@ def test_success_carries_the_proof(connect: Connect) -> None:
 def test_features_follow_success(connect: Connect, mechanism: str) -> None:
     account = connect.account()
     session = secured(connect, account, mechanism)
-    if mechanism == "PLAIN":
-        answer = authenticate(session, mechanism, message_of_plain(account), AGENT)
-    else:
-        scram = Scram(account)
-        answer = respond(session, scram.final(challenge(authenticate(session, mechanism, scram.first(), AGENT))))
+    answer = _answer(session, account, mechanism)
     require_success(answer)
     features = features_behind(session)
     require(features.find("bind:bind", NS) is not None, "bind among the features", features)
