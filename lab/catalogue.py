@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import scenarios
 from lab.errors import LabError, UsageError
-from lab.plugin.hooks import CHECK
+from lab.plugin.hooks import CHECK, SELECTED, WORKERS_SELECTED
 from lab.verdict import Check, Role
 from schemas import suites
 from schemas.tables import nearest
@@ -81,8 +82,25 @@ def named(name: str) -> Check:
     raise UsageError(f"there is no check {name!r}", hint=nearest(name, (c.name for c in checks())))
 
 
-def arguments(selected: Sequence[Check], cell_file: Path, *, workers: int) -> list[str]:
-    """Pytest's arguments to run `selected` on a cell, in `workers` processes (0: in this one).
+class _Selected:
+    """A pytest plugin that says which checks are meant, here and in workers: argparse takes long for thousands."""
+
+    def __init__(self, names: set[str]) -> None:
+        self._names = sorted(names)
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.stash[SELECTED] = self._names
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """pytest-xdist begins a worker."""
+        node.workerinput[WORKERS_SELECTED] = self._names
+
+
+def run(
+    selected: Sequence[Check], cell_file: Path, *, workers: int, plugins: Sequence[object], extra: Sequence[str] = ()
+) -> pytest.ExitCode:
+    """Let pytest run `selected` on a cell, in `workers` processes (0: in this one); `extra` are arguments of its own.
 
     Only the modules that hold them are named: collection is a part of the time.
     """
@@ -90,8 +108,8 @@ def arguments(selected: Sequence[Check], cell_file: Path, *, workers: int) -> li
     nodeids = _collected().nodeids
     files = sorted({str(SCENARIOS / n.partition("::")[0]) for n, check in nodeids.items() if check in names})
     spread = ["-n", str(workers), "--dist", "loadgroup"] if workers else ["-p", "no:xdist"]
-    chosen = [word for name in sorted(names) for word in ("--check", name)]
-    return ["-c", str(INI), "--rootdir", str(SCENARIOS), "--cell", str(cell_file), *spread, *chosen, *files]
+    arguments = ["-c", str(INI), "--rootdir", str(SCENARIOS), "--cell", str(cell_file), *spread, *extra, *files]
+    return pytest.ExitCode(pytest.main(arguments, plugins=[_Selected(names), *plugins]))
 
 
 def known_checks(role: Role) -> dict[str, int]:

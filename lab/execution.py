@@ -142,8 +142,7 @@ def execute(
     code = pytest.ExitCode.OK
     for part, processes in (([check for check in checks if check not in deadly], workers), (deadly, 0)):
         if part and not collector.stopped and code != pytest.ExitCode.INTERRUPTED:
-            arguments = catalogue.arguments(part, cell_file, workers=processes)
-            code = pytest.ExitCode(pytest.main(arguments, plugins=[collector]))
+            code = catalogue.run(part, cell_file, workers=processes, plugins=[collector])
     sys.stdout.flush()
     return Execution(
         tuple(collector.results),

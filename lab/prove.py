@@ -250,4 +250,4 @@ def _outcome(check: Check, misbehaviour: str, out: Path) -> Outcome:
 def _pytest(
     checks: Sequence[Check], cell_file: Path, plugin: object, workers: int, extra: Sequence[str] = ()
 ) -> None:
-    pytest.main([*catalogue.arguments(checks, cell_file, workers=workers), *extra], plugins=[plugin])
+    catalogue.run(checks, cell_file, workers=workers, plugins=[plugin], extra=extra)

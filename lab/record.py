@@ -16,8 +16,11 @@ is flushed, and a reader takes what is whole.
 from __future__ import annotations
 
 import json
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -225,8 +228,17 @@ class Record:
 
     def log_of(self, result: CheckResult, *, margin: float = 0.02) -> tuple[LogLine, ...]:
         """What the subject itself said while this check ran (other checks may have run beside it)."""
-        start, end = result.started - margin, result.started + result.duration + margin
-        return tuple(line for line in self.log if start <= line.at <= end)
+        first = bisect_left(self._log_times, result.started - margin)
+        last = bisect_right(self._log_times, result.started + result.duration + margin)
+        return self._log_in_time[first:last]
+
+    @cached_property
+    def _log_in_time(self) -> tuple[LogLine, ...]:
+        return tuple(sorted(self.log, key=attrgetter("at")))
+
+    @cached_property
+    def _log_times(self) -> list[float]:
+        return [line.at for line in self._log_in_time]
 
 
 class Writer:

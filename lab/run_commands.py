@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from lab.cell import Cell
     from lab.subjects import Subject
 
+WORKERS = 6  # three a processor on the machines that we know: a check waits more than it works
 Workers = Annotated[int, typer.Option("--workers", "-n", min=1, help="Checks that run side by side.")]
 Seed = Annotated[
     int | None, typer.Option("--seed", help="Of the fuzzing behind the checks; by default the same in every run.")
@@ -70,7 +71,7 @@ def run(
     cell: CellFile = None,
     engine: Engine = None,
     provide_engine: ProvideEngine = False,
-    workers: Workers = 4,
+    workers: Workers = WORKERS,
     seed: Seed = None,
     fuzz_for: FuzzFor = "10s",
     image: Image = None,
@@ -144,7 +145,7 @@ def attach(
     row: Rows = None,
     check: Checks = None,
     provider: Providers = None,
-    workers: Workers = 4,
+    workers: Workers = WORKERS,
     seed: Seed = None,
     fuzz_for: FuzzFor = "10s",
     known: KnownFiles = None,

@@ -68,6 +68,10 @@ __all__ = [
 ]
 
 CHECK = pytest.StashKey[Check]()
+SELECTED = pytest.StashKey[list[str]]()
+"""On the configuration: the names of the checks that are meant (`lab.catalogue.run`); without it, all are."""
+WORKERS_SELECTED = "stanzalab_selected"
+"""The same in pytest-xdist's `workerinput`."""
 NOTICE_SECONDS = 1.0  # until the engine has seen that its subject is gone
 
 
@@ -138,11 +142,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Give each item its check, leave only those that `--check` names, and put those that overload at the end."""
+    """Give each item its check, leave only those that are meant, and put those that overload at the end."""
     for item in items:
         item.stash[CHECK] = check_of(item)
     items.sort(key=lambda item: item.get_closest_marker("overloads") is not None)
-    wanted = set(config.getoption("--check"))
+    told = getattr(config, "workerinput", {}).get(WORKERS_SELECTED) or config.stash.get(SELECTED, [])
+    wanted = {*config.getoption("--check"), *told}
     if wanted:
         items[:] = [item for item in items if item.stash[CHECK].name in wanted]
 

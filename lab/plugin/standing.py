@@ -29,6 +29,7 @@ LEFT = 1_000  # events that came, unread by the check, that are still looked at
 LEFT_SECONDS = 0.001
 _HEADER = re.compile(rb"\s*(<\?xml[^>]*\?>)?\s*<stream:stream\s[^>]*>")
 _CLOSE = re.compile(rb"</stream:stream>\s*\Z")
+_PARSER = etree.XMLParser(resolve_entities=False, no_network=True)
 
 
 @dataclass
@@ -158,7 +159,7 @@ def _read(namespace: str, data: bytes) -> list[Element] | None:
     data = _CLOSE.sub(b"", data)
     wrapped = b"<w xmlns='%b' xmlns:stream='%b'>%b</w>" % (namespace.encode(), STREAM.encode(), data)
     try:
-        root = etree.fromstring(wrapped, etree.XMLParser(resolve_entities=False, no_network=True))
+        root = etree.fromstring(wrapped, _PARSER)
     except etree.XMLSyntaxError:
         return None
     texts = [root.text, *(child.tail for child in root)]

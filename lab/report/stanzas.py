@@ -169,7 +169,7 @@ def _before(text: str, sign: str, at: int) -> int:
 
 
 def _markup(text: str, at: int) -> _Token:
-    for opening, closing in _ENDS.items():
+    for opening, closing in _ENDS.items() if text[at + 1 : at + 2] in {"!", "?"} else ():
         if text.startswith(opening, at):
             end = text.find(closing, at + len(opening))
             kind = {"<!--": "comment", "<?": "instruction"}.get(opening, "cdata")

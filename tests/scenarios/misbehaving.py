@@ -84,8 +84,8 @@ def _run(share: Mapping[str, str], cell_file: Path, results: Path) -> None:
     """In a process of its own: the checks of a share, and their results into a file."""
     descriptor = os.open(results, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    arguments = catalogue.arguments([catalogue.named(name) for name in share], cell_file, workers=0)
-    pytest.main(arguments, plugins=[_Teller(share, descriptor)])
+    chosen = [catalogue.named(name) for name in share]
+    catalogue.run(chosen, cell_file, workers=0, plugins=[_Teller(share, descriptor)])
 
 
 def _shares(ways: Sequence[Way]) -> list[dict[str, str]]:

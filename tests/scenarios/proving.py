@@ -58,8 +58,8 @@ class _Proofs:
 def main() -> None:
     cell, most, *names = sys.argv[1:]
     chosen = [c for c in catalogue.checks() if any(fnmatch.fnmatchcase(c.name, name) for name in names)]
-    arguments = catalogue.arguments(chosen, Path(cell), workers=0)
-    pytest.main([*arguments, "-p", "lab.plugin.proving", "--most-damages", most], plugins=[_Proofs()])
+    extra = ["-p", "lab.plugin.proving", "--most-damages", most]
+    catalogue.run(chosen, Path(cell), workers=0, plugins=[_Proofs()], extra=extra)
     sys.stdout.flush()
 
 
