@@ -46,7 +46,7 @@ from lab.options import (
     provide_engine_for,
     table,
 )
-from lab.regression_commands import baseline, diff
+from lab.regression_commands import baseline, diff, flaky
 from lab.run_commands import attach, run
 from lab.schema_commands import commands as schema_commands
 from lab.site_commands import site
@@ -79,7 +79,7 @@ def _root(
 
 
 # In the order in which --help lists them.
-for command in (run, attach, fuzz, replay, compare, diff, baseline, doap, matrix, merge, site):
+for command in (run, attach, fuzz, replay, compare, diff, flaky, baseline, doap, matrix, merge, site):
     app.command()(command)
 
 

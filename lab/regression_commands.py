@@ -1,4 +1,4 @@
-"""The commands of a regression test: `diff`, `baseline`, `attach`. Options in, one call, output and exit code."""
+"""The commands of a regression test: `diff`, `flaky`, `baseline`. Options in, one call, output and exit code."""
 
 from __future__ import annotations
 
@@ -41,6 +41,27 @@ def diff(
     else:
         report.difference(found, out)
     raise typer.Exit(Exit.UNEXPECTED if found.worse else Exit.OK)
+
+
+def flaky(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run records, or the folders of runs.")],
+    as_json: AsJson = False,
+    as_markdown: AsMarkdown = False,
+) -> None:
+    """Say which checks did not come to the same in all of these runs of one subject, and how long each run took.
+
+    The exit code is 1 where one wavers that the subject's list does not have as flaky.
+    """
+    from lab import report  # noqa: PLC0415
+
+    found = report.steadiness(report.load(record_in(path)) for path in runs)
+    if as_json:
+        print_json(report.steadiness_json(found))
+    elif as_markdown:
+        sys.stdout.write(report.steadiness_markdown(found))
+    else:
+        report.steadiness_on_terminal(found, out)
+    raise typer.Exit(Exit.OK if found.steady else Exit.UNEXPECTED)
 
 
 def baseline(

@@ -1,7 +1,7 @@
 """Reports of a run, from its record alone: terminal, `index.html`, `junit.xml`, `summary.json`, `summary.md`.
 
 Whoever reports needs nothing else of this package: `load`, `write_all`, `terminal`, `find`, `show`; and for two
-records `diff`, which `difference…` shows.
+records `diff`, which `difference…` shows, for more of them `steadiness`.
 """
 
 from __future__ import annotations
@@ -16,14 +16,28 @@ from lab import doap
 from lab import record as records
 from lab.errors import MachineError, UsageError
 from lab.record import CheckResult, Record
-from lab.report import changes, claims, detail, diff_markdown, diff_terminal, junit, news, page, summary
+from lab.report import (
+    changes,
+    claims,
+    detail,
+    diff_markdown,
+    diff_terminal,
+    junit,
+    news,
+    page,
+    steadiness_shown,
+    summary,
+)
 from lab.report import terminal as on_terminal
 from lab.report.diff import Difference, diff
 from lab.report.judgement import judge
+from lab.report.steadiness import Steadiness, steadiness
+from lab.report.steadiness import as_json as steadiness_json
 from lab.robustness import Found
 
 __all__ = [
     "Difference",
+    "Steadiness",
     "Written",
     "claimable",
     "diff",
@@ -33,11 +47,17 @@ __all__ = [
     "find",
     "load",
     "show",
+    "steadiness",
+    "steadiness_json",
+    "steadiness_markdown",
+    "steadiness_on_terminal",
     "terminal",
     "write_all",
 ]
 
 load = records.read
+steadiness_markdown = steadiness_shown.as_markdown
+steadiness_on_terminal = steadiness_shown.on_terminal
 
 
 @dataclass(frozen=True)
