@@ -24,7 +24,8 @@ from lab.wire.namespaces import CLIENT, SASL, STREAM, TLS
 from lab.wire.session import Session, show
 from lab.wire.stream import Element, StreamOpened
 
-ATTEMPTS = 5  # logins, or steps of one, that a client may take
+LOGINS = 7  # that a client may try: with five retries, which RFC 6120 §6.4.5 has as the most, and one too many
+STEPS = 5  # of one login
 ALPN = "xmpp-client"  # XEP-0368 §3
 
 
@@ -163,7 +164,7 @@ def _secure(session: Session, arrival: Arrival, certificate: Path) -> None:
 def _log_in(session: Session, arrival: Arrival, offer: Offer, account: Account, first: Element | None) -> None:
     """SASL (§6.4), until the client is in or has had enough tries."""
     password = f"not {account.password}" if offer.lies else account.password
-    for _ in range(ATTEMPTS):
+    for _ in range(LOGINS):
         element = first if first is not None else session.receive()
         first = None
         if element.tag != f"{{{SASL}}}auth":
@@ -191,7 +192,7 @@ def _log_in(session: Session, arrival: Arrival, offer: Offer, account: Account, 
         else:
             arrival.authenticated = True
             return
-    raise PeerError("the client did not log in", expected="a login that succeeds", seen=f"{ATTEMPTS} that failed")
+    raise PeerError("the client did not log in", expected="a login that succeeds", seen=f"{LOGINS} that failed")
 
 
 def _authorization_identity(mechanism: str, auth: Element) -> str | None:
@@ -210,7 +211,7 @@ def _play(session: Session, exchange: authentication.Exchange, element: Element,
     if offer.lies and offer.lie == "at-once":
         session.send(f"<success xmlns='{SASL}'/>")
         return
-    for _ in range(ATTEMPTS):
+    for _ in range(STEPS):
         match exchange.respond(authentication.decode(element.text)):
             case Challenge(data):
                 session.send(f"<challenge xmlns='{SASL}'>{b64encode(data).decode()}</challenge>")

@@ -22,8 +22,8 @@ def _second_device(pair: Pair, arrive: Arrivals) -> Side:
         which = 0 if arrive.name(0) == pair.other.client.name else 1
         device = side(arrive, which, account=pair.other.client.account)
         device.does("enable-carbons")
-        device.sends(has("carbons:enable"), "a request for carbons")
-    device.gets(lambda e: localname(e) == "iq" and e.get("type") == "result", "the server's consent")
+        enable = device.sends(has("carbons:enable"), "a request for carbons").get("id")
+    device.gets(lambda e: e.get("id") == enable and e.get("type") == "result", "the server's consent")
     return device
 
 
@@ -57,7 +57,7 @@ def test_second_device_shows_what_the_first_gets_and_sends(pair: Pair, arrive: A
         )
 
 
-@ARCHIVE.must(
+@ARCHIVE.should(
     "6.1.1", "4.2", says="A message that came while a user was offline is in the user's archive afterwards."
 )
 def test_archive_has_what_was_missed(pair: Pair) -> None:

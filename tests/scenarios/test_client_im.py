@@ -37,7 +37,6 @@ WAYS: dict[str, dict[str, tuple[str, ...]]] = {
             f"client-ignores-an-odd-subscription/{value}" for value in ("remove", "lab-unknown")
         ),
         "remembers-version": ("client-keeps-an-unasked-roster-version",),
-        "answers-no-push": tuple(f"client-answers-roster-push/{way}" for way in ("without-from", "from-own-account")),
         "applies-no-push": tuple(f"client-applies-roster-push/{way}" for way in ("without-from", "from-own-account")),
         "keeps-removed": ("client-removes-contact-by-push",),
         "believes-anybody": tuple(f"client-ignores-forged-removal/{who}" for who in ("stranger", "contact")),
@@ -77,6 +76,7 @@ WAYS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "rfc-6120": {
         "leaves-cdata-end": ("client-escapes-end-of-cdata",),
+        "answers-no-push": tuple(f"client-answers-roster-push/{way}" for way in ("without-from", "from-own-account")),
         "answers-errors": ("client-does-not-answer-a-message-of-type-error",),
     },
     "xep-0163": {

@@ -10,7 +10,7 @@ from lab.tap.greeting import Arrival, Offer
 from scenarios.client.rfc6120._login import arrived, fails_to_log_in, logs_in
 
 RFC = Specification("RFC 6120")
-WRONG_LOGINS = 5  # §6.4.5: the most that a server should allow on one connection
+WRONG_LOGINS = 1 + 5  # §6.4.5: one, and the most retries that a server should allow
 
 
 def offered(arrive: Arrivals, *mechanisms: str) -> tuple[ClientUnderTest, Arrival]:
@@ -84,10 +84,12 @@ def test_client_asks_the_server_for_proof(arrive: Arrivals, lie: str) -> None:
 )
 @RFC.should("6.4.5", says="A client whose every login fails closes the stream, and does not try for ever.")
 def test_client_gives_up_a_login_that_fails(arrive: Arrivals, condition: str) -> None:
-    client = arrive(online=False, offer=Offer(refuses=condition))
+    # One mechanism alone: each may be tried "a reasonable number" of times before the next.
+    client = arrive(online=False, offer=Offer(mechanisms=("SCRAM-SHA-1",), refuses=condition))
     arrival = fails_to_log_in(client)
-    require(arrival.tried, "a login", str(arrival))
-    require(len(arrival.tried) < WRONG_LOGINS, f"fewer than {WRONG_LOGINS} logins", f"tried: {arrival.tried}")
+    if not arrival.tried:
+        unsupported("a login by SCRAM-SHA-1")
+    require(len(arrival.tried) <= WRONG_LOGINS, f"{WRONG_LOGINS} logins at most", f"tried: {arrival.tried}")
     require(arrival.left, "a client that ends the connection by itself", "it waited until the lab ended it")
 
 

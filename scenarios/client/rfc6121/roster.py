@@ -16,6 +16,7 @@ from lab.wire.session import localname, new_id, show
 from lab.wire.stream import Element
 from scenarios.client._played import FORGERS, Played, arrived, bare_of
 
+CORE = Specification("RFC 6120")
 RFC = Specification("RFC 6121")
 VERSIONING = "{urn:xmpp:features:rosterver}ver"
 PUSHERS = pytest.mark.parametrize("sender", ["without-from", "from-own-account"])
@@ -71,7 +72,7 @@ def test_client_shows_roster(arrive: Arrive) -> None:
 
 
 @PUSHERS
-@RFC.must("2.1.6", says="A client answers a roster push by a result or an error with its id.")
+@CORE.must("8.2.3", says="A client answers a roster push by a result or an error with its id.")
 def test_client_answers_roster_push(arrive: Arrive, sender: str) -> None:
     played = arrived(arrive)
     identifier = played.push(f"new@{played.client.domain}", "subscription='none'", sender=_pushed_by(played, sender))

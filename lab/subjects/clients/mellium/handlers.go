@@ -35,9 +35,12 @@ func (c *client) shown(_ stanza.Message, r xmlstream.TokenReadEncoder) error {
 	return nil
 }
 
-// copied shows a copy of one of the own account's messages. Neither the library nor its documentation asks whom it came
-// from, and so nobody does.
-func (c *client) copied(_ stanza.Message, sent bool, inner xml.TokenReader) error {
+// copied shows a copy of one of the own account's messages. The library hands on anybody's, with the message that it
+// came in: whose that is, is its user's to compare (XEP-0280, 11).
+func (c *client) copied(wrapped stanza.Message, sent bool, inner xml.TokenReader) error {
+	if !fromOwnAccount(wrapped) {
+		return nil
+	}
 	decoder := xml.NewTokenDecoder(inner)
 	for {
 		token, err := decoder.Token()
@@ -81,7 +84,12 @@ func (c *client) tellMessage(message incoming, carbon string) {
 		with("stamp", message.Delay.Stamp))
 }
 
-// name is who sent a stanza. The session takes the own account's address off what comes from it.
+// fromOwnAccount says whose a message is. The session takes the own account's address off what comes from it.
+func fromOwnAccount(message stanza.Message) bool {
+	return message.From.Equal(jid.JID{})
+}
+
+// name is who sent a stanza.
 func (c *client) name(from jid.JID) string {
 	if from.Equal(jid.JID{}) {
 		return c.me.Bare().String()
@@ -102,7 +110,12 @@ func (c *client) received(id string) {
 	c.out.tell("receipt", results{"from": from.String(), "sent": id})
 }
 
-func (c *client) found(_ stanza.Message, r xmlstream.TokenReadEncoder) error {
+// found keeps what an archive sends for the open query. The library hands on anybody's, with the message that it came
+// in: we ask our own archive alone (XEP-0313, 8.2).
+func (c *client) found(wrapped stanza.Message, r xmlstream.TokenReadEncoder) error {
+	if !fromOwnAccount(wrapped) {
+		return nil
+	}
 	var result archived
 	if err := xml.NewTokenDecoder(r).Decode(&result); err != nil {
 		c.out.log(fmt.Sprintf("a message of the archive that cannot be read: %v", err))

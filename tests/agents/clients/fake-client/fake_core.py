@@ -69,6 +69,8 @@ def _answers_too_much(session: Session, element: Any) -> None:
         session.send(f"<{kind} type='error' id={quoteattr(element.get('id', ''))} to={to}>{refused}</{kind}>")
     if kind == "message" and element.find("lab:lab", NS) is not None and WRONG == "refuses-unknown-messages":
         session.send(f"<message type='error' to={to}>{refused}</message>")
+    if kind == "message" and element.find("lab:lab", NS) is not None and WRONG == "answers-unknown-messages":
+        session.send(f"<message type='chat' to={to}><body>What is that?</body></message>")
 
 
 def heard(session: Session, stanza: Any) -> bool:

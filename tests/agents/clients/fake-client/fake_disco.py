@@ -106,7 +106,7 @@ def _annotated(session: Session, jid: str, annotated: Any) -> None:
         identifier = new_id()
         _ASKED[identifier] = (jid, key)
         to = jid.partition("/")[0] if WRONG == "asks-the-account" else jid
-        node = quoteattr(f"{annotated.get('node')}#{key[1]}")
+        node = quoteattr(f"{annotated.get('node')}#{key[1] if WRONG != 'asks-at-another-node' else ''}")
         query = f"<query xmlns='{DISCO_INFO}' node={node}/>"
         session.send(f"<iq type='get' id='{identifier}' to='{to}'>{query}</iq>")
 

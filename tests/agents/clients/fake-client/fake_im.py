@@ -136,7 +136,7 @@ def _nick(stanza: Any, nick: Any, sender: str) -> None:
 
 def _answer(session: Session, stanza: Any, sender: str, is_receipt: bool) -> None:
     if WRONG == "answers-errors" and stanza.get("type") == "error":
-        session.send(f"<message to='{sender}' type='chat' id='{new_id()}'><body>What?</body></message>")
+        session.send(f"<message to='{sender}' type='error' id='{new_id()}'><body>What?</body></message>")
     asks = stanza.find("receipts:request", NS) is not None
     asks = asks or (WRONG == "receipts-unasked" and (stanza.find(_BODY) is not None or is_receipt))
     known = fake_roster.is_contact(sender) or WRONG == "receipts-for-strangers"
