@@ -22,7 +22,7 @@ from lab.certificates import CertificateAuthority
 from lab.plugin.connections import Connect
 from lab.plugin.judge import impossible
 from lab.wire import s2s
-from lab.wire.negotiation import Stage
+from lab.wire.negotiation import Stage, mechanisms
 from lab.wire.s2s import Door, RemoteUser, ServerSession
 from lab.wire.session import Observer
 
@@ -71,7 +71,9 @@ class Remote:
 
     def certificate_of(self, *names: str) -> Path:
         """A right certificate of these domains."""
-        return self._authority.server_certificate(*names, folder=self._authority.folder / names[0]).all
+        return self._authority.server_certificate(
+            *names, folder=self._authority.folder / f"{names[0]}-{len(names)}"
+        ).all
 
     @property
     def service_certificate(self) -> Path:
@@ -145,9 +147,9 @@ class Remote:
     ) -> ServerSession:
         if self._cell.endpoint(over) is None:
             impossible(f"the cell has no {over} port")
-        return s2s.call(
+        session = s2s.call(
             self._cell,
-            stage,
+            min(stage, Stage.SECURED),
             jid=jid or self.domain,
             certificate=certificate,
             over=over,
@@ -156,6 +158,15 @@ class Remote:
             trace=self._connect.trace,
             observer=self._connect.watch,
         )
+        if stage >= Stage.AUTHENTICATED:
+            try:
+                needs_external(session)
+                s2s.log_in_by_certificate(session)
+                s2s.open_server_stream(session)
+            except BaseException:
+                session.abandon()
+                raise
+        return session
 
     def _received(
         self,
@@ -184,6 +195,12 @@ class Remote:
     def _adopted(self, session: ServerSession) -> ServerSession:
         self._connect.adopt(session)
         return session
+
+
+def needs_external(session: ServerSession) -> None:
+    """Our way in is EXTERNAL; that it is on offer is a SHOULD of one check (RFC 6120 §6.3.4), no other's matter."""
+    if session.features is None or "EXTERNAL" not in mechanisms(session.features):
+        impossible("the server does not offer EXTERNAL to a server with a right certificate")
 
 
 @pytest.fixture(scope="session")
@@ -222,4 +239,4 @@ def another(remotes: Remotes) -> Remote:
     return remotes()
 
 
-__all__ = ["Remote", "Remotes", "another", "authority", "remote", "remotes"]
+__all__ = ["Remote", "Remotes", "another", "authority", "needs_external", "remote", "remotes"]

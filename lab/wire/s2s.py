@@ -228,7 +228,10 @@ def receive_stream(session: ServerSession, features: str | None, *, stream_id: s
     session.stream.restart()
     expect_header(session)
     session.stream_id = token_hex(8) if stream_id is None else stream_id
-    attributes = f"from='{session.jid}' id='{session.stream_id}' xmlns:db='{DIALBACK}'"
+    attributes = f"from='{session.jid}' id='{session.stream_id}'"
+    if SASL not in (offers := features or "") or DIALBACK_FEATURE in offers:
+        # This alone says that dialback is there (XEP-0220 §2.4.1): it is not where EXTERNAL is all that is offered.
+        attributes += f" xmlns:db='{DIALBACK}'"
     told = "" if features is None else f"<stream:features>{features}</stream:features>"
     caller = (session.header.get("from") if session.header else None) or session.domain  # §4.7.2: a service, say
     session.send(header(to=caller, namespace=SERVER, attributes=attributes) + told)

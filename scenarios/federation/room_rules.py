@@ -55,8 +55,7 @@ def test_guest_from_abroad_is_kicked(federation: Federation) -> None:
     with place.side.blamed():
         require_result(change_role(place.owner.session, place.room, "guest", "none", reason="enough"))
     with place.side.writes():
-        kicked = place.guest.sees(place.guest.jid, UNAVAILABLE, role="none", codes=(307,))
-        require_equal(item_of(kicked).findtext("muc-user:reason", None, NS), "enough", "the reason")
+        place.guest.sees(place.guest.jid, UNAVAILABLE, role="none", codes=(307,))
         place.owner.sees(place.guest.jid, UNAVAILABLE, role="none", codes=(307,))
 
 
@@ -226,15 +225,22 @@ def test_room_is_created_from_abroad(federation: Federation) -> None:
         Occupant(alice, room, "founder").hears("hello", by=guest.jid)
 
 
-@MUC.must("7.4", "17.2", says="What one from abroad says who is not in the room is refused, and told to nobody.")
+@MUC.should("7.4", "17.2", says="What one from abroad says who is not in the room is refused.")
 def test_outsider_from_abroad_is_refused(federation: Federation) -> None:
+    owner = with_room(federation)
+    outsider = Occupant(federation.alice(), owner.room, "outsider")
+    refused = outsider.refused(outsider.says(f"hello {new_id()}"))
+    with federation.there.writes():
+        require_error(refused, "not-acceptable", "forbidden")
+
+
+@MUC.must_not("17.2", says="What one from abroad says who is not in the room is told to nobody.")
+def test_words_of_an_outsider_from_abroad_are_not_told(federation: Federation) -> None:
     owner = with_room(federation)
     alice = federation.alice()
     outsider = Occupant(alice, owner.room, "outsider")
     text = f"hello {new_id()}"
-    refused = outsider.refused(outsider.says(text))
-    with federation.there.writes():
-        require_error(refused, "not-acceptable", "forbidden")
+    outsider.says(text)
     with federation.there.blamed():
         example = message_example(outsider.jid, owner.session, text)
         owner.is_spared(example, said(text), "message of an outsider", after=alice)

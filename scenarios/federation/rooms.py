@@ -23,7 +23,7 @@ MUC = Specification("XEP-0045")
     says="Who enters over the border is told who is there, then of itself, then the subject.",
 )
 def test_guest_enters_from_abroad(federation: Federation) -> None:
-    owner = with_room(federation)
+    owner = with_room(federation, moderatedroom=False)
     alice = federation.alice()
     came = entrance(alice, owner.room, "guest")
     with federation.there.writes():
@@ -38,7 +38,7 @@ def test_guest_enters_from_abroad(federation: Federation) -> None:
 
 @MUC.must("7.2.2", says="The occupants are told of one who enters over the border.")
 def test_occupants_are_told_of_a_guest_from_abroad(federation: Federation) -> None:
-    owner = with_room(federation)
+    owner = with_room(federation, moderatedroom=False)
     guest = enter(federation.alice(), owner.room, "guest")
     with federation.there.blamed():
         owner.sees(guest.jid, affiliation="none", role="participant")

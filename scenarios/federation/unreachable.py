@@ -26,7 +26,7 @@ KIND = pytest.mark.parametrize("kind", KINDS)
 
 
 @CORE.must(
-    "10.4", "8.3.3.16", says="A stanza to a domain that does not resolve is refused as remote-server-not-found."
+    "10.4.3", "8.3.3.16", says="A stanza to a domain that does not resolve is refused as remote-server-not-found."
 )
 @KIND
 def test_name_that_does_not_resolve(federation: Federation, kind: str) -> None:
@@ -36,15 +36,15 @@ def test_name_that_does_not_resolve(federation: Federation, kind: str) -> None:
         require_error(refused, "remote-server-not-found")
 
 
-@CORE.must("10.4", "8.3.3.17", says="A stanza to a server that does not answer is refused as remote-server-timeout.")
+@CORE.must("10.4.3", "8.3.3.17", says="A stanza to a server that does not answer is refused by an error for that.")
 @KIND
 def test_server_that_is_down(federation: Federation, kind: str) -> None:
     refused = returned(federation, kind, f"romeo@{down(federation)}/orchard")
     with federation.here.blamed():
-        require_error(refused, "remote-server-timeout")
+        require_error(refused, "remote-server-timeout", "remote-server-not-found")  # §8.3.3.16 names that, too
 
 
-@CORE.must("10.4", "8.3.1", says="Each of the stanzas that wait for a server in vain is returned, by its own id.")
+@CORE.must("10.4.3", "8.3.1", says="Each of the stanzas that wait for a server in vain is returned, by its own id.")
 def test_every_stanza_in_vain_is_returned(federation: Federation) -> None:
     alice, domain = federation.alice(), down(federation)
     wanted = [new_id() for _ in range(5)]
@@ -54,7 +54,7 @@ def test_every_stanza_in_vain_is_returned(federation: Federation) -> None:
             require_equal(alice.expect(identifier, "the error").get("type"), "error", "the type")
 
 
-@CORE.must("10.4", says="A server that is not reached holds nothing up that goes elsewhere.")
+@CORE.should("10.4", says="A server that is not reached holds nothing up that goes elsewhere.")
 def test_nothing_else_is_held_up(federation: Federation) -> None:
     alice, bob = federation.alice(), federation.bob()
     bob.send("<presence/>")
@@ -72,7 +72,6 @@ def returned(federation: Federation, kind: str, to: str) -> Element:
         alice.send(KINDS[kind].format(to=to, id=identifier))
         refused = alice.expect(identifier, f"the {kind} returned as an error")
         require(refused.get("type") == "error", "an error", refused)
-        require_equal(refused.get("from"), to, "the sender of the error")
     return refused
 
 

@@ -71,13 +71,6 @@ def test_certificate_is_for_the_domain(connect: Connect) -> None:
     require(connect.cell.domain in names, f"a certificate for {connect.cell.domain}", f"names: {names}")
 
 
-@XEP.should("3", says="ALPN is used: a client that names xmpp-client has it agreed on.")
-@proved_by("no-alpn")
-def test_alpn_agrees_on_xmpp_client(connect: Connect) -> None:
-    session = connect(Stage.CONNECTED, over=DIRECT)
-    require_equal(session.transport.alpn, "xmpp-client", "the application protocol")
-
-
 @XEP.must("3", says="Where ALPN is used for clients, the protocol is xmpp-client and no other that is on offer.")
 @proved_by("wrong-alpn")
 @pytest.mark.parametrize("order", ["first", "last"])

@@ -5,19 +5,26 @@ What RFC 6120 asks of any stream between servers is asked here once more where d
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from lab.certificates import FLAWS
 from lab.errors import PeerError
-from lab.plugin import Specification, Stage, require, require_equal
-from lab.plugin.federation import Remote, Remotes
+from lab.plugin import Specification, Stage, require, require_equal, unsupported
+from lab.plugin.federation import Remote, Remotes, needs_external
 from lab.wire.namespaces import NS, SASL, SERVER, TLS
-from lab.wire.negotiation import mechanisms
-from lab.wire.s2s import OFFER_EXTERNAL, ServerSession, open_server_stream, receive_login, receive_stream
-from lab.wire.session import Session
-from lab.wire.transport import client_context
+from lab.wire.s2s import (
+    OFFER_DIALBACK,
+    OFFER_EXTERNAL,
+    ServerSession,
+    open_server_stream,
+    receive_login,
+    receive_stream,
+)
+from lab.wire.session import Session, StreamEnded, StreamFailed
+from lab.wire.transport import ConnectionLost, NoAnswer, TlsFailed, client_context
 from scenarios.server.rfc6120._s2s import (
     arrives,
     end_of,
@@ -53,18 +60,23 @@ def called(remote: Remote, *alpn: str, certificate: Path | None = None) -> Serve
 @XEP.must("3", says="TLS begins at once on this port, and a server's stream opens within it.")
 def test_server_stream_opens_within_tls(remote: Remote) -> None:
     session = called(remote, "xmpp-server")
-    features = open_server_stream(session)
-    require(len(features), "features of the stream", features)
+    open_server_stream(session)
     header = session.header
-    require_equal(header.get("from") if header else None, session.domain, "'from' of the response header")
+    named = header.get("from") if header else None
+    require(named in remote.names_of_the_subject, "'from' of the response header: a domain of the server", str(named))
     require_equal(header.get("to") if header else None, remote.domain, "'to' of the response header")
-    require_equal(header.content_namespace if header else None, SERVER, "the content namespace")
+    require_server_s(session)
+
+
+def require_server_s(session: ServerSession) -> None:
+    """The content namespace is that of servers; it may stand at each stanza instead (RFC 6120 §4.8.2)."""
+    namespace = session.header.content_namespace if session.header else ""
+    require(namespace in {SERVER, None}, f"the content namespace {SERVER}", namespace)
 
 
 @XEP.must_not("3", says="STARTTLS is not offered to a server within direct TLS.")
 def test_starttls_is_not_offered_to_a_server(remote: Remote) -> None:
     features = open_server_stream(called(remote, "xmpp-server"))
-    require(len(features), "features of the stream", features)
     require(features.find("tls:starttls", NS) is None, "no <starttls/> in the features", features)
 
 
@@ -82,8 +94,8 @@ def test_starttls_is_refused_to_a_server(remote: Remote) -> None:
 )
 def test_server_logs_in_over_direct_tls(alice: Session, remote: Remote) -> None:
     session = called(remote, "xmpp-server")
-    features = open_server_stream(session)
-    require("EXTERNAL" in mechanisms(features), "EXTERNAL among the mechanisms", features)
+    open_server_stream(session)
+    needs_external(session)
     require_success(auth(session, "EXTERNAL", "="))
     open_server_stream(session)
     arrives(session, alice)
@@ -95,14 +107,7 @@ def test_certificate_shown_to_a_server_is_for_the_domain(remote: Remote) -> None
     certificate = session.transport.secured().getpeercert() or {}
     names = [name[1] for name in certificate.get("subjectAltName", ())]
     require(session.domain in names, f"a certificate for {session.domain}", f"names: {names}")
-    require(len(open_server_stream(session)), "features of the stream", session.features)
-
-
-@XEP.should("3", says="ALPN is used: a server that names xmpp-server has it agreed on.")
-def test_alpn_agrees_on_xmpp_server(remote: Remote) -> None:
-    session = called(remote, "xmpp-server")
-    require_equal(session.transport.alpn, "xmpp-server", "the application protocol")
-    require(len(open_server_stream(session)), "features of the stream", session.features)
+    open_server_stream(session)
 
 
 @XEP.must("3", says="Where ALPN is used for servers, the protocol is xmpp-server and no other that is on offer.")
@@ -112,19 +117,22 @@ def test_alpn_of_a_server_agrees_on_nothing_else(remote: Remote, order: str) -> 
     session = called(remote, *(names if order == "first" else names[::-1]))
     require(session.transport.alpn in {"xmpp-server", None}, "xmpp-server", str(session.transport.alpn))
     open_server_stream(session)
-    header = session.header
-    require_equal(header.content_namespace if header else None, SERVER, "the content namespace")
+    require_server_s(session)
 
 
-@XEP.should("3", says="ALPN is the caller's to use or not: without it, a server's stream works all the same.")
+@XEP.may("3", says="ALPN is the caller's to use or not: without it, a server's stream works all the same.")
 def test_server_stream_works_without_alpn(remote: Remote) -> None:
-    session = called(remote)
-    features = open_server_stream(session)
-    require("EXTERNAL" in mechanisms(features), "EXTERNAL among the mechanisms", features)
+    try:
+        session = called(remote)
+    except (TlsFailed, ConnectionLost):
+        unsupported("servers that do not name xmpp-server by ALPN")
+    open_server_stream(session)
+    needs_external(session)
     require_success(auth(session, "EXTERNAL", "="))
 
 
-@pytest.mark.parametrize("flaw", FLAWS)
+# That a wrong name ends the attempt is a SHOULD (RFC 6120 §6.4.6).
+@pytest.mark.parametrize("flaw", [flaw for flaw in FLAWS if flaw != "wrong-name"])
 @XEP.must_not("3", "6", says="A wrong certificate logs no server in over direct TLS.")
 def test_wrong_certificate_logs_no_server_in(alice: Session, remote: Remote, another: Remote, flaw: str) -> None:
     require_no_login(lambda: called(remote, "xmpp-server", certificate=remote.flawed(flaw)))
@@ -132,9 +140,11 @@ def test_wrong_certificate_logs_no_server_in(alice: Session, remote: Remote, ano
     expect_nothing_from(alice, another, xml, identifier, "a stanza of a server with a wrong certificate")
 
 
-@XEP.must("3", says="Both ports for servers are one service: what comes over either is delivered.")
+@XEP.should("3", says="Both ports for servers are one service: what comes over either is delivered.")
 def test_both_ports_for_servers_are_one_service(alice: Session, remote: Remote) -> None:
-    arrives(remote.call(over="s2s-direct-tls"), alice)
+    first = remote.call(over="s2s-direct-tls")
+    arrives(first, alice)
+    first.close(farewell=first.patience)  # of streams for the same domains, one may be all that is allowed
     arrives(remote.call(), alice)
 
 
@@ -144,13 +154,21 @@ def test_both_ports_for_servers_are_one_service(alice: Session, remote: Remote) 
 def taken(alice: Session, direct: Remote) -> tuple[ServerSession, str]:
     """The subject's connection to a domain with XEP-0368's records alone, and the id of what alice sends."""
     identifier = greet(alice, direct)
-    return direct.receive(Stage.CONNECTED), identifier
+    return follows_records(direct, Stage.CONNECTED), identifier
+
+
+def follows_records(direct: Remote, stage: Stage = Stage.AUTHENTICATED, *, jid: str = "") -> ServerSession:
+    """The subject's stream to a domain with XEP-0368's records alone; that it heeds them nobody has to promise."""
+    try:
+        return direct.receive(stage, jid=jid)
+    except NoAnswer:
+        unsupported("the records of direct TLS: a domain that has no others is not called")
 
 
 @XEP.must("3", "5", says="A domain that has only records of direct TLS is called by them, with TLS at once.")
 def test_records_of_direct_tls_are_followed(alice: Session, direct: Remote) -> None:
     session, identifier = taken(alice, direct)
-    receive_stream(session, OFFER_EXTERNAL)
+    receive_stream(session, OFFER_EXTERNAL + OFFER_DIALBACK)
     require_equal(session.header.get("to") if session.header else None, direct.domain, "'to' of the initial header")
     receive_login(session)
     got = session.expect(identifier)
@@ -161,8 +179,9 @@ def test_records_of_direct_tls_are_followed(alice: Session, direct: Remote) -> N
 def test_starttls_is_not_asked_for(alice: Session, direct: Remote) -> None:
     session, _ = taken(alice, direct)
     receive_stream(session, f"<starttls xmlns='{TLS}'/>{OFFER_EXTERNAL}")
-    asked = session.receive()
-    require(is_sasl(asked, "auth"), "the login", asked)
+    with suppress(StreamEnded, StreamFailed, ConnectionLost):  # who has no other way in may leave
+        asked = session.receive()
+        require(not is_tls(asked, "starttls"), "the login, not <starttls/>", asked)
 
 
 @XEP.should("3", says="The calling server names xmpp-server by ALPN.")
@@ -181,7 +200,7 @@ def test_caller_names_the_domain(alice: Session, direct: Remote) -> None:
     require_equal(session.header.get("to") if session.header else None, direct.domain, "'to' of the initial header")
 
 
-@XEP.must("3", "5", says="Of a domain with records of both kinds, one that works is called.")
+@XEP.should("5", "3", says="Of a domain with records of both kinds, one that works is called.")
 @pytest.mark.parametrize("kind", ["starttls", "direct-tls"])
 def test_either_kind_of_record_is_enough(alice: Session, remotes: Remotes, kind: str) -> None:
     remote = remotes(direct=kind == "direct-tls")
@@ -189,11 +208,11 @@ def test_either_kind_of_record_is_enough(alice: Session, remotes: Remotes, kind:
     domain = remote.served(dead, live)
     xml, identifier = stanza("message", to=f"somebody@{domain}")
     alice.send(xml)
-    session = remote.receive(jid=domain)
+    session = follows_records(remote, jid=domain) if remote.direct else remote.receive(jid=domain)
     require_equal(session.expect(identifier).get("from"), alice.jid, "'from' of the message")
 
 
-@XEP.must("3", says="A target of '.' among the records of direct TLS says that there is none: STARTTLS is used.")
+@XEP.should("3", says="A target of '.' among the records of direct TLS says that there is none: STARTTLS is used.")
 def test_no_direct_tls_by_record(alice: Session, remote: Remote) -> None:
     domain = remote.served("d0", f"s{remote.door.port}")
     xml, identifier = stanza("message", to=f"somebody@{domain}")
@@ -214,20 +233,20 @@ def test_dead_direct_tls_is_told(alice: Session, remote: Remote, where: str) -> 
 @pytest.mark.parametrize("flaw", FLAWS)
 @XEP.should("3", "6", says="A stanza goes to no server over direct TLS that only a wrong certificate vouches for.")
 def test_stanza_does_not_go_to_a_wrong_certificate(alice: Session, direct: Remote, flaw: str) -> None:
-    identifier = greet(alice, direct)
+    greet(alice, direct)
     try:
         session = direct.receive(Stage.CONNECTED, certificate=direct.flawed(flaw))
         receive_stream(session, OFFER_EXTERNAL)
         asked = session.receive()
-        require(is_sasl(asked, "auth"), "<auth/>, or the end", asked)
+        if not is_sasl(asked, "auth"):
+            unsupported("EXTERNAL as the only way in")
         session.send(f"<success xmlns='{SASL}'/>")
         receive_stream(session, "")
         got = session.receive()
     except PeerError:
-        direct.door.close()
-        expect_bounce(alice, identifier)
         return
-    require(got.tag != f"{{{SERVER}}}message", "no stanza for a server with a wrong certificate", got)
+    if got.tag == f"{{{SERVER}}}message":
+        unsupported("distrust of servers whose certificates are wrong: RFC 6120 §13.7.2 leaves it to local policy")
 
 
 BROKEN = {"speaks-plain": b"<stream:stream>", "closes": b""}
@@ -242,7 +261,7 @@ def test_port_without_tls_is_given_up(alice: Session, remotes: Remotes, remote: 
     domain = plain.served(f"d{plain.door.port}")
     xml, identifier = stanza("message", to=f"somebody@{domain}")
     alice.send(xml)
-    session = plain.receive(Stage.CONNECTED, jid=domain)
+    session = follows_records(plain, Stage.CONNECTED, jid=domain)
     plain.door.close()
     hello = session.transport.receive(timeout=session.patience)
     require(hello[:1] == b"\x16", "a TLS record first", repr(hello[:40]))

@@ -11,12 +11,13 @@ import ssl
 from collections.abc import Callable
 
 from lab.errors import LabError, PeerError
-from lab.plugin import require, require_error
+from lab.plugin import impossible, require, require_error
 from lab.plugin.federation import Remote
 from lab.wire.header import DECLARATION, header
 from lab.wire.namespaces import LAB, SASL, SERVER, STREAM, TLS
 from lab.wire.negotiation import Stage
 from lab.wire.s2s import (
+    OFFER_DIALBACK,
     OFFER_EXTERNAL,
     OFFER_STARTTLS,
     ServerSession,
@@ -25,9 +26,9 @@ from lab.wire.s2s import (
     receive_starttls,
     receive_stream,
 )
-from lab.wire.session import Session, localname, new_id, show
+from lab.wire.session import Session, StreamEnded, StreamFailed, localname, new_id, show
 from lab.wire.stream import Element, Received
-from lab.wire.transport import NoAnswer, client_context
+from lab.wire.transport import ConnectionLost, NoAnswer, client_context
 from scenarios.server.rfc6120._sasl import is_sasl
 
 UNKNOWN = f"<unheard-of xmlns='{LAB}'><detail of='it'>text</detail></unheard-of>"
@@ -82,13 +83,24 @@ def up_to_login(alice: Session, remote: Remote, features: str = OFFER_EXTERNAL) 
     return session
 
 
+def login_of(session: ServerSession) -> Element:
+    """The subject's EXTERNAL. That it tries that is a SHOULD of one check (§6.3.4), and no other's matter."""
+    try:
+        asked = session.receive()
+    except (StreamFailed, StreamEnded, ConnectionLost):
+        impossible("the server leaves where EXTERNAL is all that is offered")
+    if not is_sasl(asked, "auth"):
+        impossible("the server does not log in by EXTERNAL, though it is offered")
+    return asked
+
+
 def all_the_way(alice: Session, remote: Remote) -> tuple[ServerSession, str]:
     """A stream of the subject's that is taken wholly within the check; and the id of what alice sends on it."""
     identifier = greet(alice, remote)
     session = remote.receive(Stage.CONNECTED)
     receive_stream(session, OFFER_STARTTLS)
     receive_starttls(session, remote.certificate, remote.ca)
-    receive_stream(session, OFFER_EXTERNAL)
+    receive_stream(session, OFFER_EXTERNAL + OFFER_DIALBACK)
     receive_login(session)
     return session, identifier
 
@@ -159,6 +171,14 @@ def end_of(session: ServerSession) -> list[Element]:
     except LabError as error:
         require(not _silent(error), "the end of the stream", f"it stays open; before: {[show(e) for e in came]}")
         return came
+
+
+def at_proceed(remote: Remote) -> ServerSession:
+    """A connection on which the subject awaits TLS."""
+    session = remote.call(Stage.OPENED)
+    session.send(f"<starttls xmlns='{TLS}'/>")
+    require(is_tls(answer := session.receive(), "proceed"), "<proceed/>", answer)
+    return session
 
 
 def require_no_login(connected: Callable[[], ServerSession]) -> None:

@@ -53,6 +53,11 @@ def filled(address: str, alice: Session, remote: Remote, another: Remote) -> str
     )
 
 
+def one_domain(remote: Remote) -> ServerSession:
+    """Our stream, logged in by a certificate that gives us no other domain, not even one below ours."""
+    return remote.call(certificate=remote.certificate_of(remote.domain))
+
+
 def answer_to(outgoing: ServerSession, xml: str) -> list[Element]:
     """What comes back on the stream for a stanza, behind which we close: so nobody waits for silence."""
     outgoing.send(xml + CLOSE)
@@ -75,7 +80,7 @@ def test_stanza_of_a_foreign_domain_is_not_delivered(
 ) -> None:
     alice.send("<presence/>")
     xml, identifier = stanza("message", to=alice.jid, sender=filled(sender, alice, remote, another))
-    answer_to(remote.call(), xml)
+    answer_to(one_domain(remote), xml)
     expect_nothing_from(alice, another, xml, identifier, "a stanza in the name of another domain")
 
 
@@ -89,7 +94,7 @@ def test_stanza_of_a_foreign_domain_ends_the_stream(
     alice: Session, remote: Remote, another: Remote, sender: str
 ) -> None:
     xml, _ = stanza("message", to=alice.jid, sender=filled(sender, alice, remote, another))
-    require_stream_error(answer_to(remote.call(), xml))
+    require_stream_error(answer_to(one_domain(remote), xml))
 
 
 @RFC.must("8.1.2.2", says="The error for a stanza 'from' a domain that the peer is not is invalid-from.")
@@ -111,7 +116,8 @@ def test_missing_address_is_named_improper_addressing(alice: Session, remote: Re
 def test_other_stanzas_of_a_foreign_domain_are_not_delivered(
     alice: Session, remote: Remote, another: Remote, kind: str
 ) -> None:
-    alice.send("<presence/>")
+    # An iq is for whom alice shares her presence with (RFC 6121 §8.5.3.1).
+    alice.send(f"<presence/><presence to='{somebody(another)}'/>")
     xml, identifier = stanza(kind, to=alice.jid, sender=somebody(another))
     answer_to(remote.call(), xml)
     expect_nothing_from(alice, another, xml, identifier, "a stanza in the name of another domain")
@@ -197,7 +203,7 @@ def test_stanza_for_a_third_server_is_not_passed_on(alice: Session, remote: Remo
     incoming.expect_nothing(xml, lambda e: e.get("id") == identifier, "a stanza of a third server", after=alice)
 
 
-@RFC.must("8.1.2.2", says="A peer whose stream ended over a wrong address is served again when it comes back.")
+@RFC.should("8.1.2.2", says="A peer whose stream ended over a wrong address is served again when it comes back.")
 def test_server_is_served_again_behind_a_wrong_address(alice: Session, remote: Remote) -> None:
     xml, _ = stanza("message", to=alice.jid, sender="somebody@unknown.invalid")
     answer_to(remote.call(), xml)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from lab.cell import Cell
 from lab.plugin import Specification, Stage, require, require_equal
-from lab.plugin.federation import Remote
+from lab.plugin.federation import Remote, needs_external
 from lab.wire.namespaces import LAB, SASL, SERVER, STREAM, XML_LANG
 from lab.wire.negotiation import expect_header, starttls
 from lab.wire.s2s import ServerSession, open_server_stream
 from lab.wire.session import StreamFailed, stream_error_condition
-from lab.wire.stream import StreamOpened
+from lab.wire.stream import StreamClosed, StreamOpened
 from scenarios.server.rfc6120._s2s import server_header, with_certificate
 from scenarios.server.rfc6120._streams import CONDITIONS, expect_features, expect_refusal, open_with, refused_header
 
@@ -40,14 +39,17 @@ def answered_at(remote: Remote, stage: Stage) -> StreamOpened:
 
 def logged_in(session: ServerSession) -> None:
     """SASL EXTERNAL, and no restart."""
+    needs_external(session)
     session.send(f"<auth xmlns='{SASL}' mechanism='EXTERNAL'>=</auth>")
     require_equal(session.receive().tag, f"{{{SASL}}}success", "the answer to EXTERNAL")
 
 
 @everywhere
 @RFC.must("4.7.1", says="The response header to a server says 'from': a domain of the server.")
-def test_server_header_has_from(cell: Cell, remote: Remote, stage: Stage) -> None:
-    require_equal(answered_at(remote, stage).get("from"), cell.domain, "'from' of the response header")
+def test_server_header_has_from(remote: Remote, stage: Stage) -> None:
+    # It may be another one than was called for (§4.7.1).
+    named = answered_at(remote, stage).get("from")
+    require(named in remote.names_of_the_subject, "'from' of the response header: a domain of the server", str(named))
 
 
 @everywhere
@@ -79,7 +81,8 @@ def test_server_header_has_a_language(remote: Remote, stage: Stage) -> None:
 def test_server_header_is_a_server_s(remote: Remote, stage: Stage) -> None:
     header = answered_at(remote, stage)
     require_equal(header.element.tag, f"{{{STREAM}}}stream", "the root element")
-    require_equal(header.content_namespace, SERVER, "the content namespace")
+    # It may stand at each stanza instead (§4.8.2).
+    require(header.content_namespace in {SERVER, None}, f"the content namespace {SERVER}", header.content_namespace)
 
 
 @RFC.must(
@@ -99,7 +102,7 @@ def test_server_restarts_have_new_ids(remote: Remote) -> None:
     require(all(ids) and len(set(ids)) == len(ids), "three ids that differ", ", ".join(ids))
 
 
-@RFC.must("4.7.3", says="Stream ids to servers do not repeat, and have room for randomness.")
+@RFC.must("4.7.3", says="Stream ids to servers do not repeat.")
 def test_server_stream_ids_do_not_repeat(remote: Remote) -> None:
     ids = []
     for _ in range(5):
@@ -107,7 +110,6 @@ def test_server_stream_ids_do_not_repeat(remote: Remote) -> None:
         open_server_stream(session)
         ids.append(session.stream_id)
     require(len(set(ids)) == len(ids), "five ids that differ", ", ".join(ids))
-    require(all(len(one) >= 8 for one in ids), "ids of eight characters or more", ", ".join(ids))
 
 
 @RFC.must("4.7.3", says="An id in a server's initial header is ignored: the response has one of the receiver's own.")
@@ -211,10 +213,11 @@ def test_error_over_a_server_s_header_comes_in_a_stream(remote: Remote) -> None:
     session = remote.call(Stage.CONNECTED)
     session.send(server_header(session, to=STRANGE))
     answer = expect_header(session)
-    require_equal(answer.content_namespace, SERVER, "content namespace")
+    # It may stand at each stanza instead (§4.8.2).
+    require(answer.content_namespace in {SERVER, None}, f"the content namespace {SERVER}", answer.content_namespace)
     error = session.expect_stream_error()
     require(stream_error_condition(error) in CONDITIONS, "a defined condition", error)
-    session.expect_closed()
+    require(isinstance(event := session.next_event(), StreamClosed), "</stream:stream>", repr(event))
 
 
 @RFC.must("5.4.3.3", "4.7.1", says="What 'from' a server said before TLS is forgotten: the new header says another.")

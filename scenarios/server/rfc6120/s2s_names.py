@@ -6,6 +6,8 @@ dead, a service that is said not to exist, or no name at all.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from lab.plugin import Specification, Stage, require, require_equal
@@ -18,7 +20,6 @@ from scenarios.server.rfc6120._s2s import (
     KINDS,
     expect_bounce,
     greet,
-    somebody,
     stanza,
     still_federates,
 )
@@ -32,16 +33,13 @@ every_kind = pytest.mark.parametrize("kind", KINDS)
 
 @RFC.must("13.9.2", "3.2.1", "3.1", "10.4", says="A remote domain is found by the port of its SRV record.")
 def test_srv_record_is_followed(alice: Session, remote: Remote) -> None:
-    identifier = greet(alice, remote)
+    greet(alice, remote)
     session = remote.receive(Stage.CONNECTED)
     receive_stream(session, None)
     header = session.header
     require_equal(
         header.get("to") if header else None, remote.domain, "'to' of the header: the domain, not the target"
     )
-    remote.door.close()
-    session.abandon()
-    expect_bounce(alice, identifier)
 
 
 @RFC.should("3.2.1", "10.4", says="Where the first target is dead, the next one is called, by its priority.")
@@ -91,7 +89,18 @@ def test_unreachable_domain_is_told(
     alice.send(xml)
     error = expect_bounce(alice, identifier, *conditions)
     require_equal(localname(error), kind, "the stanza that comes back")
-    require_equal(error.get("from"), to, "'from' of the error")
+
+
+@unreachable
+@RFC.should("8.3.1", says="The error over a domain that is not reached has both addresses of the stanza, swapped.")
+def test_error_of_an_unreachable_domain_has_its_address(
+    alice: Session, remote: Remote, where: str, conditions: tuple[str, ...]
+) -> None:
+    to = f"somebody@{remote.served(where)}/r"
+    xml, identifier = stanza("message", to=to)
+    alice.send(xml)
+    error = expect_bounce(alice, identifier, *conditions)
+    require_equal((error.get("from"), error.get("to")), (to, alice.jid), "'from' and 'to' of the error")
 
 
 @RFC.should("8.3.3.16", says="The type of remote-server-not-found is cancel.")
@@ -131,14 +140,13 @@ def test_every_stanza_that_waited_is_told(alice: Session, remote: Remote) -> Non
         expect_bounce(alice, identifier, *BOUNCES)
 
 
-@unreachable
-@RFC.must("10.4", "10.4.3", says="A domain that cannot be reached harms no other: the next one is reached.")
-def test_unreachable_domain_harms_no_other(
-    alice: Session, remote: Remote, where: str, conditions: tuple[str, ...]
-) -> None:
+@pytest.mark.parametrize("where", [where for where, _ in UNREACHABLE.values()], ids=UNREACHABLE.keys())
+@RFC.should("10.4", "10.4.3", says="A domain that cannot be reached harms no other: the next one is reached.")
+def test_unreachable_domain_harms_no_other(alice: Session, remote: Remote, where: str) -> None:
     xml, identifier = stanza("message", to=f"somebody@{remote.served(where)}")
     alice.send(xml)
-    expect_bounce(alice, identifier, *conditions)
+    with suppress(NoAnswer):  # how it is told is another check's matter
+        expect_bounce(alice, identifier)
     still_federates(alice, remote)
 
 
@@ -156,5 +164,4 @@ def test_host_unknown_of_the_peer_is_told(alice: Session, remote: Remote) -> Non
     )
     session.expect_closed(stream=False)
     remote.door.close()
-    error = expect_bounce(alice, identifier, *BOUNCES)
-    require_equal(error.get("from"), somebody(remote), "'from' of the error")
+    expect_bounce(alice, identifier, *BOUNCES)

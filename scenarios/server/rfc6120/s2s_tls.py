@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from lab.plugin import Specification, Stage, impossible, require, require_equal
@@ -9,11 +11,11 @@ from lab.plugin.federation import Remote
 from lab.wire.namespaces import NS, SASL, TLS
 from lab.wire.negotiation import begin_tls, mechanisms, open_stream, starttls
 from lab.wire.s2s import ServerSession, open_server_stream
-from lab.wire.session import Session
+from lab.wire.session import Session, StreamEnded, StreamFailed
 from lab.wire.stream import Element
 from lab.wire.transport import ConnectionLost, TlsFailed
 from scenarios.server._hello import CERTIFICATE_REQUEST, ServerHello, client_hello, say_hello
-from scenarios.server.rfc6120._s2s import expect_nothing_from, is_tls, somebody, stanza, with_certificate
+from scenarios.server.rfc6120._s2s import at_proceed, expect_nothing_from, is_tls, somebody, stanza, with_certificate
 from scenarios.server.rfc6120._sasl import rest_of
 
 RFC = Specification("RFC 6120")
@@ -23,14 +25,6 @@ def opened(remote: Remote) -> tuple[ServerSession, Element]:
     """A stream in clear, opened within the check, and its features."""
     session = remote.call(Stage.CONNECTED)
     return session, open_server_stream(session)
-
-
-def at_proceed(remote: Remote) -> ServerSession:
-    """A connection on which the subject awaits TLS."""
-    session = remote.call(Stage.OPENED)
-    session.send(f"<starttls xmlns='{TLS}'/>")
-    require(is_tls(answer := session.receive(), "proceed"), "<proceed/>", answer)
-    return session
 
 
 @RFC.must("5.2", "5.4.1", "13.14", says="A server is offered STARTTLS.")
@@ -67,7 +61,8 @@ def test_external_before_tls_is_refused(alice: Session, remote: Remote, another:
 
 def not_let_in(session: ServerSession) -> None:
     """What the subject says is no <success/>. Its silence is no welcome either: the caller sees what became of it."""
-    session.send("</stream:stream>")
+    with suppress(ConnectionLost):  # it may have ended that already
+        session.send("</stream:stream>")
     came, _ = rest_of(session)
     require(b"<success" not in came, "no <success/>", repr(came))
 
@@ -76,8 +71,7 @@ def not_let_in(session: ServerSession) -> None:
 def test_starttls_of_a_server_leads_to_tls(remote: Remote) -> None:
     session, _ = opened(remote)
     starttls(session, with_certificate(remote))
-    features = open_server_stream(session)
-    require(len(features), "features of the stream over TLS", features)
+    open_server_stream(session)
     require_equal(session.header.get("to") if session.header else None, remote.domain, "'to' of the response header")
 
 
@@ -86,7 +80,6 @@ def test_starttls_is_not_offered_to_servers_over_tls(remote: Remote) -> None:
     session = remote.call(Stage.OPENED)
     starttls(session, with_certificate(remote))
     features = open_stream(session)
-    require(len(features), "features of the stream over TLS", features)
     require(features.find("tls:starttls", NS) is None, "no <starttls/> over TLS", features)
 
 
@@ -134,7 +127,7 @@ def test_plain_text_behind_a_server_s_starttls_is_discarded(alice: Session, remo
             open_server_stream(session)
             session.send(f"<auth xmlns='{SASL}' mechanism='EXTERNAL'>=</auth>")
             session.receive()
-    except (TlsFailed, ConnectionLost):
+    except (TlsFailed, ConnectionLost, StreamFailed, StreamEnded):
         pass  # refused: nothing comes of it
     expect_nothing_from(alice, another, xml, identifier, "a stanza from before TLS")
 

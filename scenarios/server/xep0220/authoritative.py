@@ -105,7 +105,7 @@ def test_unknown_domain_is_an_error(remote: Remote) -> None:
 @XEP.must_not("2.2.2", says="A request about a domain that is not here does not end the stream.")
 def test_unknown_domain_does_not_end_the_stream(remote: Remote) -> None:
     asking = remote.call(Stage.SECURED)
-    ask(asking, new_id(), "key", to="nowhere.test")
+    asking.send(dialback("verify", asking, "key", stream_id=new_id(), to="nowhere.test"))
     be_through(asking)
 
 

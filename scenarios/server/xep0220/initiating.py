@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from lab.plugin import Specification, require
@@ -10,6 +12,7 @@ from lab.wire.namespaces import DIALBACK, NS
 from lab.wire.negotiation import Stage
 from lab.wire.s2s import dialback, is_dialback
 from lab.wire.session import Session
+from lab.wire.transport import NoAnswer
 from scenarios.server.xep0220._dialback import (
     arrives,
     asks_to_be_let_in,
@@ -71,7 +74,8 @@ def test_stanzas_wait_for_authorisation(alice: Session, remote: Remote) -> None:
     let_in(session)
     for identifier in sent:
         arrives(session, alice, identifier)
-        require(not session.inbox, "each message behind the one before", f"first: {session.inbox[:1]}")
+        early = [one for one in session.inbox if one.get("id") in sent]
+        require(not early, "each message behind the one before", f"first: {early[:1]}")
 
 
 @XEP.must_not("2.1.1", says="What is told to be invalid is not sent: no stanza goes out for that domain pair.")
@@ -79,18 +83,20 @@ def test_no_stanza_comes_where_the_key_is_invalid(alice: Session, remote: Remote
     identifier = say(alice, remote.domain)
     session, _ = asks_to_be_let_in(remote)
     session.send(dialback("result", session, kind="invalid"))
-    comes_back(alice, identifier, remote.domain)
+    with suppress(NoAnswer):  # what comes back is another check's matter
+        comes_back(alice, identifier)
     session.nothing_by_now(
         text(alice.jid, f"bob@{remote.domain}", identifier), has_id(identifier), "a stanza for an invalid domain pair"
     )
 
 
-@XEP.must("2.1.1", says="Where the key is told to be invalid, stanzas come back as internal-server-error.")
+@XEP.must("2.1.1", says="Where the key is told to be invalid, stanzas come back as an error.")
 def test_invalid_returns_what_waits(alice: Session, remote: Remote) -> None:
     identifier = say(alice, remote.domain)
     session, _ = asks_to_be_let_in(remote)
     session.send(dialback("result", session, kind="invalid"))
-    comes_back(alice, identifier, remote.domain, "internal-server-error")
+    # RFC 6120 §10.4.3 and §8.3.3.17 have remote-server-timeout for that, as for all of dialback.
+    comes_back(alice, identifier, "internal-server-error", "remote-server-timeout")
 
 
 ERRORS = ("item-not-found", "remote-connection-failed", "policy-violation", "not-authorized", "forbidden")
@@ -103,7 +109,7 @@ def test_error_returns_what_waits(alice: Session, remote: Remote, condition: str
     session, _ = asks_to_be_let_in(remote)
     error = f"<error type='cancel'><{condition} xmlns='{NS['stanzas']}'/></error>"
     session.send(dialback("result", session, error, kind="error"))
-    comes_back(alice, identifier, remote.domain, "remote-server-timeout")
+    comes_back(alice, identifier, "remote-server-timeout")
 
 
 @pytest.mark.parametrize("end", ["stream", "connection"])
@@ -115,7 +121,7 @@ def test_end_without_result_returns_what_waits(alice: Session, remote: Remote, e
         session.close()
     else:
         session.abandon()
-    comes_back(alice, identifier, remote.domain, "remote-server-timeout")
+    comes_back(alice, identifier, "remote-server-timeout")
 
 
 WRONG = ("another-sender", "another-target", "swapped")
@@ -130,7 +136,8 @@ def test_result_for_another_pair_does_not_count(alice: Session, remote: Remote, 
     to = {"another-target": f"other.{alice.domain}", "swapped": remote.domain}.get(pair, alice.domain)
     session.send(dialback("result", session, kind="valid", sender=sender, to=to))
     session.send(dialback("result", session, kind="invalid"))
-    comes_back(alice, identifier, remote.domain)
+    with suppress(NoAnswer):  # what comes back is another check's matter
+        comes_back(alice, identifier)
     session.nothing_by_now(
         text(alice.jid, f"bob@{remote.domain}", identifier),
         has_id(identifier),
@@ -138,12 +145,16 @@ def test_result_for_another_pair_does_not_count(alice: Session, remote: Remote, 
     )
 
 
+RECONNECTED = 65.0
+"""Seconds: who connects again should wait for up to 60 before it does (RFC 6120 §3.3)."""
+
+
 @XEP.must("2.1.1", says="Each stream is asked for with a key of its own: an old one lets nobody in.")
 def test_key_is_new_on_each_stream(alice: Session, remote: Remote) -> None:
     keys = []
-    for _ in range(2):
+    for timeout in (None, RECONNECTED):
         identifier = say(alice, remote.domain)
-        session, asked = asks_to_be_let_in(remote)
+        session, asked = asks_to_be_let_in(remote, timeout=timeout)
         keys.append(key_of(asked))
         let_in(session)
         arrives(session, alice, identifier)
@@ -167,7 +178,7 @@ def test_target_multiplexing_needs_dialback_errors(alice: Session, remote: Remot
     )
 
 
-@XEP.must("2.1.1", says="Once it is let in, the server goes on sending on that stream, without asking again.")
+@XEP.should("2.1.1", says="Once it is let in, the server goes on sending on that stream, without asking again.")
 def test_stream_is_used_again(alice: Session, remote: Remote) -> None:
     first = say(alice, remote.domain)
     session, _ = asks_to_be_let_in(remote)
