@@ -57,7 +57,9 @@ _SECTIONS = {
 _SHOULD = {("negative", to, kind) for to in ("bare", "full") for kind in ("normal", "chat")} | {
     ("nobody", "bare", kind) for kind in ("normal", "chat")
 }
-_SHOULD -= {("negative", "full", "normal")}  # §8.5.3.2.1 has a MUST for it
+# §8.5.3.2.1 has a MUST for a normal message, but RFC 6120 §10.5.4 has it that what is sent to a full JID that nobody
+# has SHOULD be treated as if it were sent to the bare one: who follows that breaks no more than a SHOULD.
+_SHOULD |= {(present, "full", "normal") for present in ("nobody", "negative", "one", "several")}
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,8 @@ class Rule:
     @property
     def sections(self) -> tuple[str, ...]:
         keys = (self.present, f"{self.present}:{self.to}", self.to)
-        return (*next(_SECTIONS[key] for key in keys if key in _SECTIONS), "8.5.4", "12")
+        where = next(_SECTIONS[key] for key in keys if key in _SECTIONS)
+        return (*where, "8.5.4") if self.absolute else (*where, "8.5.4", "12")
 
 
 def _rules() -> tuple[Rule, ...]:

@@ -97,9 +97,9 @@ def bring(session: Session, contact: Session, state: State) -> None:
         approved(session, contact)
     if state.pending_in:
         asked(session, contact)
-    require_state(session, contact.jid, state, "at first")
     session.sentinel(contact)
-    contact.sentinel(session)
+    contact.sentinel(session)  # §3.1.6: what the contact says is delivered first, and noted then
+    require_state(session, contact.jid, state, "at first")
     for one in (session, contact):
         one.inbox.clear()
 

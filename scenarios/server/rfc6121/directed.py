@@ -160,21 +160,27 @@ def test_end_of_another_resource_is_not_told(connect: Connect) -> None:
 # --- between contacts
 
 
-@pytest.mark.parametrize("kind", ["available", "unavailable"])
-@RFC.must("4.6.3", says="Presence for a contact who is subscribed is delivered whole, too.")
-def test_directed_presence_reaches_a_subscriber(kind: str, connect: Connect) -> None:
+def _subscribed(connect: Connect) -> tuple[Session, Session]:
+    """Two, the second of whom is subscribed, and has got the presence of the first, be it once or twice."""
     alice, bob = _strangers(connect)
     subscribe(bob, alice)
     bob.expect(_of(alice.jid), "the presence behind the approval")
+    alice.sentinel(bob)
+    bob.inbox.clear()
+    return alice, bob
+
+
+@pytest.mark.parametrize("kind", ["available", "unavailable"])
+@RFC.must("4.6.3", says="Presence for a contact who is subscribed is delivered whole, too.")
+def test_directed_presence_reaches_a_subscriber(kind: str, connect: Connect) -> None:
+    alice, bob = _subscribed(connect)
     _direct(alice, bob, kind="unavailable" if kind == "unavailable" else None)
 
 
 @pytest.mark.parametrize("kind", ["available", "unavailable"])
 @RFC.should("4.6.3", says="A subscriber who got directed presence has part in later broadcasts as before.")
 def test_directed_presence_leaves_a_subscriber_subscribed(kind: str, connect: Connect) -> None:
-    alice, bob = _strangers(connect)
-    subscribe(bob, alice)
-    bob.expect(_of(alice.jid), "the presence behind the approval")
+    alice, bob = _subscribed(connect)
     _direct(alice, bob, kind="unavailable" if kind == "unavailable" else None)
     alice.send("<presence><show>away</show></presence>")
     got = bob.expect(_of(alice.jid), "the broadcast")
@@ -197,9 +203,7 @@ def test_subscription_behind_directed_presence_counts(connect: Connect) -> None:
 
 @RFC.must("4.6.1", "3.2.2", says="A cancelled contact is told unavailable presence, though it had directed presence.")
 def test_cancellation_behind_directed_presence_counts(connect: Connect) -> None:
-    alice, bob = _strangers(connect)
-    subscribe(bob, alice)
-    bob.expect(_of(alice.jid), "the presence behind the approval")
+    alice, bob = _subscribed(connect)
     _direct(alice, bob)
     send(alice, "unsubscribed", bob.bare_jid)
     bob.expect(is_presence("unavailable", alice.jid), "unavailable presence")

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from lab.plugin import Connect, Specification, require, require_equal
+from lab.plugin import Connect, Specification, require, require_equal, require_error
 from lab.wire.namespaces import CLIENT, XML_LANG
-from lab.wire.session import Session, localname, new_id, parse, show
+from lab.wire.session import Session, localname, new_id, parse
 from lab.wire.stream import Element
 from scenarios.server._contacts import appear, disappear, subscribe
 from scenarios.server.rfc6120._stanzas import UNKNOWN, same
@@ -45,12 +45,11 @@ def _pair(connect: Connect, state: str = "from") -> tuple[Session, Session]:
 
 
 def _require_whole(got: Element, kind: str | None = None) -> None:
-    """The check fails unless presence says all of `WHOLE`."""
+    """The check fails unless presence says all of `WHOLE`, but for the priority: it may be another (§4.7.2.3)."""
     require(got.get("type") == kind, f"presence of type {kind}", got)
     require_equal([e.text for e in got.findall(f"{{{CLIENT}}}show")], ["dnd"], "show")
     statuses = {e.get(XML_LANG) or got.get(XML_LANG) or "en": e.text for e in got.findall(f"{{{CLIENT}}}status")}
     require_equal(statuses, STATUSES, "statuses by language")
-    require_equal(got.findtext(f"{{{CLIENT}}}priority"), "1", "the priority")
     require(any(same(child, parse(UNKNOWN)) for child in got), f"with {UNKNOWN}", got)
 
 
@@ -133,9 +132,8 @@ def test_presence_is_kept_from_others(state: str, connect: Connect, contact: Ses
     )
 
 
-@RFC.must(
-    "4.6.1", "4.5.3", says="A contact's resource that is connected, and not available, is no part of the broadcast."
-)
+# That available resources get it is a MUST; that no other does is RFC 6120 §10.5.3.2, a SHOULD.
+@RFC.should("4.5.3", says="A contact's resource that is connected, and not available, is no part of the broadcast.")
 def test_unavailable_resource_is_not_told(connect: Connect) -> None:
     owner, watcher = _pair(connect)
     disappear(watcher)
@@ -158,6 +156,8 @@ def test_newcomer_and_contacts_learn_of_each_other(order: str, connect: Connect)
     first, second = (owner, watcher) if order == "user-first" else (watcher, owner)
     first.send(f"<presence xml:lang='en'>{WHOLE}</presence>")
     first.sentinel()
+    second.sentinel()
+    second.inbox.clear()  # what it was told when the watcher left
     second.send("<presence/>")
     _require_whole(second.expect(_from(first.jid), "presence of who was there"))
     first.expect(is_presence(None, second.jid), "presence of who came")
@@ -184,7 +184,8 @@ def test_presence_reaches_the_own_resources(kind: str, connect: Connect) -> None
         _none_more(alice, session, alice.jid)
 
 
-@RFC.must("4.2.2", says="A resource that comes learns of the own resources that are there.")
+# The section has a newcomer's presence sent to the others; that it gets theirs is only to be inferred.
+@RFC.should("4.2.2", says="A resource that comes learns of the own resources that are there.")
 def test_newcomer_learns_of_the_own_resources(connect: Connect) -> None:
     account = connect.account()
     alice, other = connect(account=account, label="alice"), connect(account=account, label="other")
@@ -275,18 +276,14 @@ def test_end_of_one_resource_is_not_that_of_another(connect: Connect) -> None:
 # --- syntax (§4.7)
 
 
-@pytest.mark.parametrize("to", ["nobody", "contact"])
-@RFC.should("4.7.1", says="Presence of a type that is not defined is answered by bad-request.")
-def test_undefined_type_is_a_bad_request(to: str, connect: Connect) -> None:
-    owner, watcher = _pair(connect, "both")
+# Of presence for somebody the section lets the recipient say so as well.
+@RFC.should("4.7.1", says="Presence of a type that is not defined, for nobody, is answered by bad-request.")
+def test_undefined_type_is_a_bad_request(connect: Connect) -> None:
+    owner, _ = _pair(connect, "both")
     appear(owner)
     identifier = new_id()
-    address = f" to='{watcher.bare_jid}'" if to == "contact" else ""
-    owner.send(f"<presence type='stanzalab-unheard-of' id='{identifier}'{address}/>")
-    got = owner.expect(identifier, "an error for the presence")
-    require(
-        got.get("type") == "error" and "<bad-request " in show(got), "presence of type error with bad-request", got
-    )
+    owner.send(f"<presence type='stanzalab-unheard-of' id='{identifier}'/>")
+    require_error(owner.expect(identifier, "an error for the presence"), "bad-request")
 
 
 @pytest.mark.parametrize("priority", [-128, -1, 0, 1, 127])

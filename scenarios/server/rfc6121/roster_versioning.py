@@ -15,6 +15,7 @@ from lab.plugin import Connect, Specification, impossible, require, require_equa
 from lab.wire.namespaces import NS
 from lab.wire.session import Session, new_id
 from lab.wire.stream import Element
+from lab.wire.transport import NoAnswer
 from scenarios.server._contacts import appear, subscribe
 from scenarios.server.rfc6121._roster import (
     VERSIONING,
@@ -95,11 +96,15 @@ def _synchronise(session: Session, copy: Copy) -> list[Element]:
         require(query.get("ver") is not None, "a whole roster with its version", reply)
         copy.take(query)
     session.sentinel()
-    pushes = [e for e in session.inbox if is_push()(e)]
-    session.inbox[:] = [e for e in session.inbox if e not in pushes]
-    for push in pushes:
+    wanted, pushes = roster(session), []
+    while copy.items != wanted or any(map(is_push(), session.inbox)):
+        try:  # nothing says when all pushes have come (§2.6.3)
+            push = session.expect(is_push())
+        except NoAnswer:
+            break
         require(push[0].get("ver") is not None, "a push with its version", push)
         copy.change(push[0])
+        pushes.append(push)
     return pushes
 
 
@@ -247,8 +252,8 @@ def test_pushes_come_in_order(connect: Connect) -> None:
         )
     )
     alice.sentinel()
-    alice.sentinel(other)
-    require_equal([e[0][0].get("jid") for e in other.inbox if is_push()(e)], wanted, "the contacts pushed")
+    pushes = [other.expect(is_push(), "a roster push") for _ in wanted]
+    require_equal([push[0][0].get("jid") for push in pushes], wanted, "the contacts pushed")
 
 
 @RFC.must("2.1.1", says="The server makes the versions: one that a client put into a roster set is none.")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from lab.plugin import require_result, unsupported
 from lab.wire.namespaces import MUC_ADMIN, NS
-from lab.wire.session import Session
+from lab.wire.session import Session, stanza_error_condition
 from lab.wire.stream import Element
 
 
@@ -34,6 +35,19 @@ def change_role(session: Session, room: str, nick: str, role: str, *, reason: st
 def change_affiliation(session: Session, room: str, jid: str, affiliation: str, *, reason: str = "") -> Element:
     """Give an account another affiliation. Answers the reply."""
     return admin(session, room, "set", item(jid=jid, affiliation=affiliation, reason=reason))
+
+
+def is_done(reply: Element, after: str, *, before: str = "none") -> None:
+    """The change of affiliation must have been made.
+
+    To make owners is a service's own choice (§10.3, §10.5), and so is to unmake them: not-authorized (§10.4).
+    """
+    refused = stanza_error_condition(reply)
+    if before == "owner" and refused == "not-authorized":
+        unsupported("owners who revoke another one's ownership")
+    if after == "owner" and refused:
+        unsupported("owners who make others owners")
+    require_result(reply)
 
 
 def items_of(reply: Element) -> list[Element]:

@@ -15,6 +15,9 @@ TRUE = {"1", "true"}
 
 Value = bool | str | Sequence[str]
 
+USUAL: dict[str, Value] = {"moderatedroom": False, "membersonly": False, "allowpm": "anyone"}
+"""What checks take rooms for unless they say otherwise. The default is a service's own (§10.1.2)."""
+
 
 def ask_for_form(session: Session, room: str) -> Element:
     """Ask for the configuration form (§10.1.3, §10.2). Answers the reply."""
@@ -39,7 +42,9 @@ def configuration(session: Session, room: str) -> Element:
     """The form with the configuration as it is."""
     reply = ask_for_form(session, room)
     require_result(reply)
-    form = form_of(reply)
+    form, query = form_of(reply), reply.find("muc-owner:query", NS)
+    if query is not None and not len(query):
+        unsupported("options of a room's configuration: the query is empty (§10.2)")
     require(form is not None, "a configuration form", reply)
     return reply if form is None else form
 
@@ -76,6 +81,18 @@ def filled(form: Element, changes: Mapping[str, Value]) -> dict[str, list[str]]:
     return values
 
 
+def unusual(form: Element) -> dict[str, Value]:
+    """The changes that make a room a usual one; none where it is one as it comes."""
+    values = values_of(form)
+    return {
+        name: value
+        for name, value in USUAL.items()
+        if (now := values.get(PREFIX + name))
+        and (now[0] in TRUE if isinstance(value, bool) else now[0]) != value
+        and (not offered(form, name) or set(texts(value)) <= set(offered(form, name)))
+    }
+
+
 def submit(session: Session, room: str, values: Mapping[str, Sequence[str]]) -> Element:
     """Submit a configuration. Answers the reply."""
     fields = "".join(
@@ -91,6 +108,16 @@ def submit(session: Session, room: str, values: Mapping[str, Sequence[str]]) -> 
 def configure(session: Session, room: str, **changes: Value) -> Element:
     """Change some fields of the configuration, by their names without the prefix. Answers the reply."""
     return submit(session, room, filled(configuration(session, room), changes))
+
+
+def have_usual(session: Session, room: str, **changes: Value) -> Element:
+    """Configure a new room: a usual one (`USUAL`) but for these changes. Answers the reply."""
+    if changes:
+        form = configuration(session, room)
+        return submit(session, room, filled(form, {**unusual(form), **changes}))
+    found = form_of(ask_for_form(session, room))
+    usual = {} if found is None else unusual(found)
+    return unlock(session, room) if found is None or not usual else submit(session, room, filled(found, usual))
 
 
 def unlock(session: Session, room: str) -> Element:

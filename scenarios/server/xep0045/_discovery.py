@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from lab.plugin import require, require_result
-from lab.wire.namespaces import DISCO_INFO, DISCO_ITEMS, NS
-from lab.wire.session import Session
+from xml.sax.saxutils import escape
+
+from lab.plugin import impossible, require, require_result
+from lab.wire.namespaces import DISCO_INFO, DISCO_ITEMS, NS, RSM
+from lab.wire.session import Session, stanza_error_condition
 from lab.wire.stream import Element
 from scenarios.server._caps import form_type
 
@@ -28,8 +30,24 @@ def info(session: Session, to: str) -> Element:
 
 
 def items(session: Session, to: str) -> list[tuple[str, str]]:
-    """Address and name of each item of a disco#items result. The check fails where there is none."""
+    """Address and name of each item of a disco#items result. The check fails where there is none.
+
+    A long list may come in pages (§6.3); all are read.
+    """
     query = _query(ask_items(session, to), "items:query")
+    found = page = _items(query)
+    while page and (last := query.findtext("rsm:set/rsm:last", "", NS)):
+        within = f"<set xmlns='{RSM}'><after>{escape(last)}</after></set>"
+        reply = session.iq("get", f"<query xmlns='{DISCO_ITEMS}'>{within}</query>", to=to)
+        if stanza_error_condition(reply):
+            impossible("the list is in pages, and the next one is not to be had")
+        query = _query(reply, "items:query")
+        page = [item for item in _items(query) if item not in found]
+        found += page
+    return found
+
+
+def _items(query: Element) -> list[tuple[str, str]]:
     return [(item.get("jid", ""), item.get("name", "")) for item in query.iterfind("items:item", NS)]
 
 

@@ -147,7 +147,13 @@ def is_subject(element: Element) -> bool:
     """Whether a message says a subject and nothing else (§7.2.15, §8.1)."""
     if localname(element) != "message" or element.get("type") != "groupchat":
         return False
-    return element.find("c:subject", NS) is not None and element.find("c:body", NS) is None
+    beside = [element.find(f"c:{name}", NS) for name in ("body", "thread")]
+    return element.find("c:subject", NS) is not None and beside == [None, None]
+
+
+def of_the_room(reply: Element, room: str) -> None:
+    """An error must come from the room, or from within: that it be from who was asked is SHOULD (RFC 6120 §8.3.1)."""
+    require(bare(reply) == room, f"an answer of {room}", reply)
 
 
 # --- silence

@@ -9,7 +9,6 @@ import pytest
 from lab.plugin import Connect, Specification, require, require_equal, require_result
 from lab.wire.namespaces import NS
 from lab.wire.session import localname
-from scenarios.server._contacts import appear
 from scenarios.server.xep0045._admin import affiliation_of, change_affiliation
 from scenarios.server.xep0045._occupant import Occupant, bare, codes_of, presence_example, presence_of, settle
 from scenarios.server.xep0045._rooms import admitted, enter, entrance, gather
@@ -69,11 +68,8 @@ def _breaks(guest: Occupant) -> None:
         pytest.param(_breaks, id="losing-the-connection"),
     ],
 )
-@pytest.mark.parametrize("available", [False, True], ids=["never-available", "available"])
-def test_going_offline_leaves(connect: Connect, how: Callable[[Occupant], None], available: bool) -> None:
+def test_going_offline_leaves(connect: Connect, how: Callable[[Occupant], None]) -> None:
     owner, guest = gather(connect, "none")
-    if available:
-        appear(guest.session)
     how(guest)
     owner.sees(guest.jid, "unavailable", affiliation="none", role="none")
 

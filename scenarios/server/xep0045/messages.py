@@ -10,7 +10,7 @@ from lab.wire.namespaces import CHAT_STATES, DELAY, LAB, MUC, NS, XML_LANG
 from lab.wire.session import Session, localname
 from scenarios.server.xep0045._admin import change_affiliation, change_role
 from scenarios.server.xep0045._discovery import ask_info
-from scenarios.server.xep0045._occupant import Occupant, bare, message_example, said, settle, spared
+from scenarios.server.xep0045._occupant import Occupant, bare, message_example, of_the_room, said, settle, spared
 from scenarios.server.xep0045._rooms import entrance, gather, quiet
 
 XEP = Specification("XEP-0045")
@@ -159,7 +159,7 @@ def test_visitor_is_refused(connect: Connect, visitor: str) -> None:
     _owner, guest = gather(connect, visitor, moderatedroom=True)
     error = guest.refused(guest.says("let me speak"))
     require_error(error, "forbidden")
-    require_equal(error.get("from"), guest.room, "from")
+    of_the_room(error, guest.room)
 
 
 @XEP.must_not("7.4", says="What a visitor says in a moderated room reaches nobody.")

@@ -9,7 +9,7 @@ from lab.wire.namespaces import LAB, MUC_USER, NS
 from lab.wire.session import localname
 from lab.wire.stream import Element
 from scenarios.server.xep0045._configuration import configuration, configure, offered
-from scenarios.server.xep0045._occupant import Occupant, message_example, said
+from scenarios.server.xep0045._occupant import Occupant, message_example, of_the_room, said
 from scenarios.server.xep0045._rooms import gather, quiet
 
 XEP = Specification("XEP-0045")
@@ -114,7 +114,7 @@ def test_private_message_to_nobody(connect: Connect) -> None:
     (owner,) = gather(connect)
     error = owner.refused(owner.whispers("nobody", "psst"))
     require_error(error, "item-not-found")
-    require_equal(error.get("from"), f"{owner.room}/nobody", "from")
+    of_the_room(error, owner.room)
 
 
 @XEP.must("7.5", says="A private message to a nickname whose owner has left is refused with item-not-found.")

@@ -8,7 +8,7 @@ from lab.plugin import Connect, Specification, require, require_equal, require_e
 from lab.wire.namespaces import LAB, NS
 from lab.wire.session import localname, new_id
 from lab.wire.stream import Element
-from scenarios.server.xep0045._occupant import Occupant, bare, is_subject, settle
+from scenarios.server.xep0045._occupant import Occupant, bare, is_subject, of_the_room, settle
 from scenarios.server.xep0045._rooms import entrance, gather, quiet
 
 XEP = Specification("XEP-0045")
@@ -141,7 +141,7 @@ def test_subject_is_refused(connect: Connect, guest: str) -> None:
     owner, occupant = gather(connect, guest, changesubject=False)
     error = occupant.refused(_says_subject(occupant, "Toil and trouble"))
     require_error(error, "forbidden")
-    require_equal(error.get("from"), owner.room, "from")
+    of_the_room(error, owner.room)
 
 
 @XEP.must("8.1", says="A subject that was refused is told to nobody, and does not stand.")

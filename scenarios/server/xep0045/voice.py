@@ -9,6 +9,7 @@ from lab.wire.namespaces import DATA_FORM, NS
 from lab.wire.session import localname
 from lab.wire.stream import Element
 from scenarios.server._caps import form_type
+from scenarios.server._forms import submit
 from scenarios.server.xep0045._occupant import Occupant, bare, presence_example, presence_of, settle
 from scenarios.server.xep0045._rooms import gather
 
@@ -39,22 +40,21 @@ def _form_example(to: Occupant) -> str:
     )
 
 
-def _decide(moderator: Occupant, guest: Occupant, allow: bool) -> None:
-    """Answer the request of a guest (§8.6)."""
-    fields = (
-        _field("FORM_TYPE", REQUEST, "hidden")
-        + _field("muc#role", "participant", "list-single")
-        + _field("muc#jid", guest.session.jid, "jid-single")
-        + _field("muc#roomnick", guest.nick, "text-single")
-        + _field("muc#request_allow", "true" if allow else "false", "boolean")
-    )
-    moderator.session.send(f"<message to='{guest.room}'><x xmlns='{DATA_FORM}' type='submit'>{fields}</x></message>")
+def _decide(moderator: Occupant, request: Element, allow: bool) -> None:
+    """Answer a request: submit the form that came with it, with the decision filled in (§8.6)."""
+    values = {
+        field.get("var", ""): [value.text or "" for value in field.iterfind("x:value", NS)]
+        for field in request.iterfind("x:x/x:field", NS)
+        if field.get("var") not in {None, "FORM_TYPE"}
+    }
+    values["muc#request_allow"] = ["true" if allow else "false"]
+    moderator.session.send(f"<message to='{moderator.room}'>{submit(REQUEST, values)}</message>")
 
 
-def _asked(connect: Connect, *guests: str) -> list[Occupant]:
-    """A moderated room with a visitor who has asked for a voice, the owner having been asked to decide.
+def _asked(connect: Connect, *guests: str) -> tuple[Element, list[Occupant]]:
+    """The request for a voice as it came to the owner of a moderated room, and who is there.
 
-    The owner comes first, the visitor second.
+    The owner comes first, the visitor who asked second.
     """
     occupants = gather(connect, "none/visitor", *guests, moderatedroom=True)
     owner, visitor = occupants[:2]
@@ -62,8 +62,7 @@ def _asked(connect: Connect, *guests: str) -> list[Occupant]:
     settle(owner.room, visitor.session, owner.session)
     if not any(map(_is_form, owner.session.inbox)):
         unsupported("requests for a voice; another check says that moderators should be asked")
-    owner.session.expect(_is_form, "the request for a voice")
-    return occupants
+    return owner.session.expect(_is_form, "the request for a voice"), occupants
 
 
 @XEP.should(
@@ -95,15 +94,15 @@ def test_form_tells_who_asks(connect: Connect) -> None:
 
 @XEP.must_not("8.6", "7.2.4", says="Nobody but moderators is asked.")
 def test_others_are_not_asked(connect: Connect) -> None:
-    _owner, visitor, other = _asked(connect, "none/participant")
+    _, (_owner, visitor, other) = _asked(connect, "none/participant")
     for occupant in (visitor, other):
         occupant.is_spared(_form_example(occupant), _is_form, "request for a voice", after=visitor.session)
 
 
 @XEP.must("8.6", "8.3", says="Where a moderator agrees, the visitor is given a voice, and all are told.")
 def test_approval_gives_a_voice(connect: Connect) -> None:
-    owner, visitor, other = _asked(connect, "member")
-    _decide(owner, visitor, allow=True)
+    request, (owner, visitor, other) = _asked(connect, "member")
+    _decide(owner, request, allow=True)
     for occupant in (owner, visitor, other):
         occupant.sees(visitor.jid, role="participant")
     visitor.says("at last")
@@ -112,8 +111,8 @@ def test_approval_gives_a_voice(connect: Connect) -> None:
 
 @XEP.must("8.6", says="Where a moderator does not agree, the visitor stays one.")
 def test_denial_gives_none(connect: Connect) -> None:
-    owner, visitor = _asked(connect)
-    _decide(owner, visitor, allow=False)
+    request, (owner, visitor) = _asked(connect)
+    _decide(owner, request, allow=False)
     visitor.is_spared(
         presence_example(visitor.jid, visitor.session), presence_of(visitor.jid), "a voice", after=owner.session
     )
@@ -122,11 +121,11 @@ def test_denial_gives_none(connect: Connect) -> None:
 @XEP.must_not("8.6", "8", says="Who is no moderator gives nobody a voice by the moderators' form.")
 @pytest.mark.parametrize("who", ["visitor", "participant", "outsider"])
 def test_approval_of_who_may_not(connect: Connect, who: str) -> None:
-    owner, visitor, other = _asked(connect, "none/participant")
+    request, (owner, visitor, other) = _asked(connect, "none/participant")
     actor = {"visitor": visitor, "participant": other}.get(who)
     if actor is None:
         actor = Occupant(connect(label="outsider"), owner.room, "outsider")
-    _decide(actor, visitor, allow=True)
+    _decide(actor, request, allow=True)
     owner.is_spared(
         presence_example(visitor.jid, owner.session),
         lambda e: localname(e) == "presence" and bare(e) == owner.room,

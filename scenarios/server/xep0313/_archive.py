@@ -7,7 +7,9 @@ and that what came before it are forwarded messages from the archive that was as
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -17,10 +19,11 @@ from xml.sax.saxutils import escape, quoteattr
 import pytest
 
 from lab.cell import Account
-from lab.plugin import Connect, Specification, require, require_equal, require_result, unsupported
+from lab.plugin import Connect, Specification, impossible, require, require_equal, require_result, unsupported
 from lab.wire.namespaces import ARCHIVE, DELAY, FORWARD, NS, RSM
 from lab.wire.session import Matches, Session, localname, new_id, show
 from lab.wire.stream import Element
+from lab.wire.transport import NoAnswer
 from scenarios.server._discovery import advertises
 from scenarios.server._forms import submit
 from scenarios.server._rooms import OWNER, Room, room
@@ -247,7 +250,49 @@ def filled(connect: Connect, kind: Kind, count: int, *, account: Account | None 
         archive = own_archive(connect, account=account)
         send(archive.session, connect(label="bob").jid, *texts)
     archive.texts += texts
+    if texts:
+        _filled_to(archive, texts[-1])
     return archive
+
+
+def _filled_to(archive: Archive, text: str) -> None:
+    """Wait until that message is the archive's last; an archive that keeps nothing makes a check `impossible`."""
+    for _ in _tries(archive.session):
+        page = archive.page(within=paging(1, before=""))
+        if page.bodies[-1:] == [text]:
+            return
+    if not page.results:
+        impossible(NOTHING)
+
+
+NOTHING = (
+    "the archive keeps nothing of this (what it keeps is policy, §3); another check says whether that is a fault"
+)
+PAUSE = 0.2
+
+
+def _tries(session: Session) -> Iterator[None]:
+    """Ask again until patience is out: nothing says how soon a message can be asked for."""
+    deadline = time.monotonic() + session.patience
+    yield
+    while time.monotonic() < deadline:
+        with suppress(NoAnswer):
+            session.expect(lambda _: False, timeout=PAUSE)
+        yield
+
+
+def awaited(archive: Archive, count: int, *, should: bool = False) -> Page:
+    """What the archive has, once it has so many messages or patience is out; nothing at all makes it `impossible`.
+
+    With `should` that is left to the caller, who says that there SHOULD be something.
+    """
+    for _ in _tries(archive.session):
+        page = archive.page()
+        if len(page.results) >= count or not page.complete:
+            break
+    if not page.results and count and not should:
+        impossible(NOTHING)
+    return page
 
 
 def send(sender: Session, to: str, *texts: str, kind: str = "chat", content: str = "") -> list[str]:
@@ -277,7 +322,10 @@ def exchange(sender: Session, recipient: Session, text: str, *, to: str | None =
 
 def holds(archive: Archive, texts: Sequence[str], form: Form | None = None) -> Page:
     """The archive must have just these messages, in this order, and say that these are all."""
-    page = archive.page(form)
+    for _ in _tries(archive.session):
+        page = archive.page(form)
+        if len(page.results) >= len(texts) or not page.complete:
+            break
     require_equal(page.bodies, list(texts), "the bodies of the messages")
     require(page.complete, "complete='true', as these are all", page.fin)
     return page

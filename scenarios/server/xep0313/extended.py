@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import pytest
 
 from lab.plugin import Connect, require, require_equal, require_error, require_result, unsupported
@@ -40,7 +42,8 @@ def _needs_extension(archive: Archive) -> None:
 
 
 @KINDS
-@MAM.must("7", says="An account, or a room, that has an archive advertises urn:xmpp:mam:2 and …#extended.")
+# §7 has a MUST, but §4.1 and §5 speak of archives without it.
+@MAM.should("7", says="An account, or a room, that has an archive advertises urn:xmpp:mam:2 and …#extended.")
 def test_extension_is_advertised(kind: Kind, connect: Connect) -> None:
     archive = own_archive(connect) if kind == "account" else room_archive(connect)[0]
     require(
@@ -84,7 +87,7 @@ def test_messages_between_ids(low: int | None, high: int | None, kind: Kind, con
 
 
 @KINDS
-@MAM.must("7", "4.1", "4.1.3", says="No message stands between one and an earlier one.")
+@MAM.must("7", "4.1", says="No message stands between one and an earlier one.")
 def test_no_message_between_crossed_ids(kind: Kind, connect: Connect) -> None:
     archive, ids = _extended(connect, kind, 4)
     holds(archive, [], _between(2, 1, ids))
@@ -106,7 +109,7 @@ def test_before_id_does_not_page_backwards(kind: Kind, connect: Connect) -> None
 
 
 @KINDS
-@MAM.must("4.1.3", "4.3.2", says="The last page of what stands between two ids is asked for by an empty <before/>.")
+@MAM.must("7", "4.3.3", "9", says="The last page of what stands between two ids is asked for by an empty <before/>.")
 def test_last_page_between_ids(kind: Kind, connect: Connect) -> None:
     archive, ids = _extended(connect, kind, 6)
     page = archive.page(_between(0, 5, ids), paging(2, before=""))
@@ -199,8 +202,9 @@ def test_metadata_name_the_ends(count: int, kind: Kind, connect: Connect) -> Non
         require(end is not None and end.get("id") == result.id, f"<{name}/> with the id {result.id}", metadata)
         stamp = "" if end is None else end.get("timestamp", "")
         require(DATE_TIME.fullmatch(stamp), "a timestamp in the DateTime profile of XEP-0082", metadata)
-        # One of them may tell fractions of seconds where the other does not.
-        require_equal(stamp[:19], result.stamp[:19], f"the time of <{name}/>, to the second")
+        # One of them may be rounded to seconds, and either in any zone (XEP-0082).
+        apart = abs(datetime.fromisoformat(stamp) - result.when)
+        require(apart <= timedelta(seconds=1), f"the time of <{name}/> as {result.stamp}", metadata)
 
 
 @MAM.must("8.1", "5", says="Nobody else is told of an archive's metadata.")

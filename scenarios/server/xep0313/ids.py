@@ -18,6 +18,7 @@ from scenarios.server.xep0313._archive import (
     MAM,
     Archive,
     Kind,
+    awaited,
     exchange,
     filled,
     holds,
@@ -75,7 +76,7 @@ def _forgery(by: str, spelling: str = "as-it-is") -> str:
 )
 def test_message_bears_its_id(kind: Kind, connect: Connect) -> None:
     archive, message = _delivered(kind, connect)
-    page = archive.page()
+    page = awaited(archive, 1)
     require_equal(len(page.results), 1, "the number of messages in the archive")
     require_equal(stanza_ids(message, archive.jid), page.ids, f"the ids that {archive.jid} gave the message")
     given = [found for found in message.iterfind("sid:stanza-id", NS) if found.get("by") == archive.jid]
@@ -96,7 +97,7 @@ def test_kept_message_bears_its_id(connect: Connect) -> None:
     if not came:
         impossible("the message is not delivered from what was kept, as is allowed where it is archived")
     require_equal(
-        stanza_ids(came[0], archive.jid), archive.page().ids, f"the ids that {archive.jid} gave the message"
+        stanza_ids(came[0], archive.jid), awaited(archive, 1).ids, f"the ids that {archive.jid} gave the message"
     )
 
 
@@ -117,7 +118,7 @@ def test_copy_bears_its_id(direction: str, connect: Connect) -> None:
     copy = copied.expect(lambda e: e.find(path, NS) is not None, f"a copy of the message {direction}")
     inner = copy.find(path, NS)
     ids = [] if inner is None else stanza_ids(inner, archive.jid)
-    require_equal(ids, archive.page().ids, f"the ids that {archive.jid} gave the message")
+    require_equal(ids, awaited(archive, 1).ids, f"the ids that {archive.jid} gave the message")
 
 
 @MAM.must_not("3.5", says="What is sent to a contact does not bear the id that the sender's archive gave it.")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.plugin import Connect, impossible, require, require_equal, require_error
+from lab.plugin import Connect, impossible, require, require_equal, require_error, unsupported
 from lab.wire.session import new_id
 from scenarios.server.xep0313._archive import (
     KINDS,
@@ -14,6 +14,7 @@ from scenarios.server.xep0313._archive import (
     Archive,
     Kind,
     Page,
+    awaited,
     exchange,
     filled,
     holds,
@@ -149,26 +150,30 @@ def test_max_of_zero_is_not_complete(kind: Kind, connect: Connect) -> None:
 @KINDS
 @pytest.mark.parametrize("most", [0, 2, 5])
 @MAM.should(
-    "4.3.2", "4.3.1", says="A <count/>, where it is given, is of all messages, not of the page (XEP-0059 §2.2, §2.7)."
+    "4.3.2",
+    "4.3.1",
+    says="A <count/>, where it is given, is a number, which may be approximate (XEP-0059 §2.2, §2.7).",
 )
 def test_count_is_of_all_messages(most: int, kind: Kind, connect: Connect) -> None:
     archive = filled(connect, kind, 5)
     count = archive.page(within=paging(most)).value("count")
     if count is None:
         impossible("the archive does not count, as it may")
-    require_equal(count, "5", "<count/>")
+    require(count.isdigit(), "a number in <count/>, which may be approximate", count)
 
 
 @KINDS
 @MAM.should(
-    "4.3.2", "4.3.1", says="An 'index' of <first/>, where it is given, is its place among all (XEP-0059 §2.2)."
+    "4.3.2",
+    "4.3.1",
+    says="An 'index' of <first/>, where it is given, is a number, which may be approximate (XEP-0059).",
 )
 def test_index_is_the_place_of_the_first(kind: Kind, connect: Connect) -> None:
     archive = filled(connect, kind, 5)
     indices = [page.index for page in _forwards(archive, 2)]
     if None in indices:
         impossible("the archive does not tell places, as it may")
-    require_equal(indices, ["0", "2", "4"], "the pages' 'index'")
+    require(all(index and index.isdigit() for index in indices), "numbers as 'index' of the pages", str(indices))
 
 
 @KINDS
@@ -183,7 +188,9 @@ def test_page_is_asked_for_by_its_place(kind: Kind, connect: Connect) -> None:
         require(not came, "no messages", came[0] if came else None)
         return
     page = archive.page(within=third)
-    require_equal(page.bodies, archive.texts[2:4], "the bodies of the messages")
+    if not page.value("count"):
+        unsupported("pages by their place: where <count/> is left out, there are none (XEP-0059 §2.6)")
+    require(page.results, "messages", page.fin)  # which ones may be approximate
     require_equal(page.index, "2", "'index' of <first/>")
 
 
@@ -221,6 +228,7 @@ def test_new_message_comes_on_a_later_page(connect: Connect) -> None:
     require_equal(first.bodies, archive.texts[:2], "the first page")
     archive.texts.append(f"new {new_id()}")
     exchange(connect(label="carol"), archive.session, archive.texts[-1])
+    awaited(archive, len(archive.texts))
     second = archive.page(within=paging(2, after=first.value("last")))
     require_equal(second.bodies, archive.texts[2:], "the second page")
 
@@ -232,7 +240,8 @@ def _with_others_between(connect: Connect) -> tuple[Archive, dict[str, str]]:
         archive.texts.append(f"to bob {number}")
         send(archive.session, bob.jid, archive.texts[-1])
         send(archive.session, carol.jid, f"to carol {number}")
-    return archive, {"with": bob.bare_jid}
+    awaited(archive, 2 * len(archive.texts))
+    return archive, {"with": bob.jid}  # that a bare JID brings what was to a full one is SHOULD (§4.1.1)
 
 
 @pytest.mark.parametrize("way", ["forwards", "backwards"])

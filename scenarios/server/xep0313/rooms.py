@@ -9,7 +9,7 @@ from lab.wire.namespaces import MUC_USER, NS
 from lab.wire.session import Session, new_id, show
 from lab.wire.stream import Element
 from scenarios.server._rooms import OWNER, Room
-from scenarios.server.xep0313._archive import MAM, Archive, filled, holds, room_archive, send, without
+from scenarios.server.xep0313._archive import MAM, Archive, awaited, filled, holds, room_archive, send, without
 
 PARTICIPANT = "participant"
 
@@ -67,7 +67,7 @@ def test_change_of_subject_is_archived(connect: Connect) -> None:
     archive.session.send(f"<message type='groupchat' to='{room.jid}'><subject>{text}</subject></message>")
     participant.expect(lambda e: e.findtext("{*}subject") == text, "the room's new subject")
     _said(archive, room, (participant, PARTICIPANT))
-    subjects = [result.message.findtext("c:subject", None, NS) for result in archive.page().results]
+    subjects = [result.message.findtext("c:subject", None, NS) for result in awaited(archive, 2).results]
     require_equal([subject for subject in subjects if subject], [text], "the subjects in the archive")
 
 
@@ -136,7 +136,6 @@ def _is_refused(archive: Archive, asking: Session) -> None:
     asking.inbox.clear()  # what was said while one was in the room
     reply = seen.refused()
     require_error(reply)
-    require_equal(reply.get("from"), archive.jid, "'from' of the error")
     for text in archive.texts:
         without(seen, text, reply)
 
@@ -238,6 +237,7 @@ def test_with_tells_no_real_address(connect: Connect) -> None:
     _said(archive, room, (archive.session, OWNER), (third, "third"))
     seen = archive.seen_by(participant)
     name = new_id()
+    awaited(archive, len(archive.texts))
     reply = participant.expect(seen.ask({"with": third.bare_jid}, name=name), "an answer to the query")
     if reply.get("type") == "error":
         require_error(reply)
@@ -254,5 +254,8 @@ def test_with_brings_messages_of_one_publisher(whois: str, connect: Connect) -> 
     _said(archive, room, (archive.session, OWNER))
     wanted = _said(archive, room, (participant, PARTICIPANT))
     _said(archive, room, (archive.session, OWNER))
+    awaited(archive, len(archive.texts))
     page = archive.page({"with": participant.bare_jid})
+    if not page.results:  # that a bare JID brings what is of a full one is SHOULD
+        impossible("'with' a bare JID brings nothing; another check says whether that is a fault")
     require_equal(page.bodies, wanted, "the bodies of the messages")
