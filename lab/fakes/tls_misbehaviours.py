@@ -176,13 +176,6 @@ class EchoesAnyHello(Behaviour):
         connection.write(b"\x16" + version + len(hello).to_bytes(2) + hello)
 
 
-class NoAlpn(Behaviour):
-    """Ignores ALPN on the direct TLS port."""
-
-    def adjust_direct(self, context: ssl.SSLContext) -> None:
-        return
-
-
 class WrongAlpn(Behaviour):
     """Agrees on xmpp-server, HTTP or nonsense on the direct TLS port, and never on xmpp-client."""
 

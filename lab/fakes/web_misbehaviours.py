@@ -290,13 +290,6 @@ class UploadSpoilsFiles(Behaviour):
         return content[:-1] + b"?" if content else content
 
 
-class UploadServesOneType(Behaviour):
-    """Serves all files as text/html."""
-
-    def served_upload(self, slot: UploadSlot | None) -> Answer:
-        return replace(served(slot), kind="text/html")
-
-
 class UploadServesEmptyFiles(Behaviour):
     """Serves an empty file for a slot to which nothing was put."""
 

@@ -1,9 +1,10 @@
-"""Avatars over PEP (XEP-0084) and in presence (XEP-0153), as checks use them. Nothing here judges but `stored`."""
+"""Avatars over PEP (XEP-0084) and in presence (XEP-0153), as checks use them. Nothing here judges but `publish`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lab.plugin import require_result
 from lab.wire.namespaces import AVATAR_DATA, AVATAR_METADATA, NS, VCARD_UPDATE
 from lab.wire.session import Matches, Session, localname, new_id
 from lab.wire.stream import Element
@@ -34,17 +35,35 @@ def publish(
     item: str | None = None,
     model: str = "open",
 ) -> None:
-    """Publish an image and then its metadata (XEP-0084 §4.1, §4.2), with an access model of both nodes.
+    """Publish an image and then its metadata (XEP-0084 §4.1, §4.2), with an access model of both nodes."""
+    require_result(offer(session, image, infos=infos, item=item, model=model))
 
-    `infos` stand in the metadata in place of the image's own; `item` is the id in place of its hash.
+
+def offer(
+    session: Session,
+    image: Picture,
+    *,
+    infos: Sequence[str] = (),
+    item: str | None = None,
+    model: str | None = "open",
+) -> Element:
+    """Publish them as far as they are taken. Answers the refusal, or the result for the metadata.
+
+    `infos` stand in the metadata in place of the image's own; `item` is the id in place of its hash. Where no `model`
+    is given, the nodes are of the default one.
     """
+    options = None if model is None else {"pubsub#access_model": model}
     item = item or image.hash
     data = f"<data xmlns='{AVATAR_DATA}'>{image.base64}</data>"
     metadata = f"<metadata xmlns='{AVATAR_METADATA}'>{''.join(infos) or info(image)}</metadata>"
     for node, payload in ((AVATAR_DATA, data), (AVATAR_METADATA, metadata)):
         # There may be a node already that a vCard has made, and no access model was asked for.
-        _pep.configure(session, node, {"pubsub#access_model": model})
-        _pep.stored(session, node, payload, item=item, options={"pubsub#access_model": model})
+        if options is not None:
+            _pep.configure(session, node, options)
+        reply = _pep.store(session, node, payload, item=item, options=options)
+        if reply.get("type") != "result":
+            break
+    return reply
 
 
 def disable(session: Session) -> None:

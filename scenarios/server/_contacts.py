@@ -6,6 +6,7 @@ from lab.errors import PeerError
 from lab.wire.namespaces import ROSTER
 from lab.wire.session import Matches, Session, localname
 from lab.wire.stream import Element
+from lab.wire.transport import NoAnswer
 
 
 def subscribe(watcher: Session, owner: Session) -> None:
@@ -46,10 +47,14 @@ def disappear(session: Session) -> None:
 
 
 def log_out(session: Session) -> None:
-    """Unavailable presence, and the end of the stream on both sides."""
+    """Unavailable presence, and the end of the stream on both sides; where the server does not end it, of TCP."""
     disappear(session)
     session.send("</stream:stream>")
-    session.expect_closed(stream=False)
+    try:
+        session.expect_closed(stream=False)
+    except NoAnswer as error:
+        session.trace.note(session.label, f"logging out: {error.message}")
+    session.transport.close()
 
 
 def leave(session: Session) -> None:

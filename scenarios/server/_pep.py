@@ -88,6 +88,11 @@ def advertised(session: Session, feature: str) -> bool:
     return f"{PUBSUB}#{feature}" in features(account_info(session))
 
 
+def retracts(session: Session) -> bool:
+    """Whether items can be retracted: not everywhere (XEP-0060 §7.2.3.6)."""
+    return advertised(session, "retract-items") or advertised(session, "delete-items")
+
+
 # --- requests
 
 
@@ -144,6 +149,18 @@ def found(ask: Callable[[], Element]) -> Element:
     return reply
 
 
+def store(
+    session: Session,
+    node: str,
+    payload: str,
+    *,
+    item: str | None = "current",
+    options: Mapping[str, str] | None = None,
+) -> Element:
+    """Publish an item, whatever comes of it. Answers the reply."""
+    return found(lambda: publish_payload(session, node, payload, item=item, options=options))
+
+
 def stored(
     session: Session,
     node: str,
@@ -153,7 +170,7 @@ def stored(
     options: Mapping[str, str] | None = None,
 ) -> None:
     """Publish an item and see that it was accepted."""
-    require_result(found(lambda: publish_payload(session, node, payload, item=item, options=options)))
+    require_result(store(session, node, payload, item=item, options=options))
 
 
 def retract(session: Session, node: str, item: str) -> Element:
@@ -186,16 +203,61 @@ def configure(session: Session, node: str, config: Mapping[str, str]) -> Element
 def with_access(session: Session, node: str, model: str, **more: str) -> None:
     """A node with an access model, or the check cannot be tried."""
     config = {"pubsub#access_model": model} | {f"pubsub#{key}": value for key, value in more.items()}
+    if not made(session, node, config):
+        impossible(f"no node with the access model {model} could be made; another check says whether that is a fault")
+
+
+def made(session: Session, node: str, config: Mapping[str, str]) -> bool:
+    """Make a node that is configured like this. Answers whether there is one.
+
+    A result of its creation does not say so: a service without create-and-configure SHOULD ignore what the request
+    has of configuration (XEP-0060 §8.1.3), and the node is then of the default access model.
+    """
     reply = create(session, node, config)
     if stanza_error_condition(reply) == "internal-server-error":  # on a crowded machine, ejabberd's database fails
         reply = create(session, node, config)
     if reply.get("type") != "result":
-        impossible(f"no node with the access model {model} could be made; another check says whether that is a fault")
+        return False
+    return _is_as_asked(session, node, config) or (
+        configure(session, node, config).get("type") == "result" and _is_as_asked(session, node, config)
+    )
+
+
+def _is_as_asked(session: Session, node: str, config: Mapping[str, str]) -> bool:
+    """Whether the node's configuration has all that was asked for. A field that is not shown may have it."""
+    reply = _configuration(session, node)
+    if reply.get("type") != "result":
+        return advertised(session, "create-and-configure")
+    told = _fields(reply)
+    if "pubsub#access_model" in config and not told.get("pubsub#access_model"):
+        return False
+    booleans = {"1": "true", "0": "false"}
+    return all(
+        booleans.get(value, value) in [booleans.get(v, v) for v in told.get(field) or [value]]
+        for field, value in config.items()
+    )
+
+
+def _configuration(session: Session, node: str) -> Element:
+    return found(lambda: session.iq("get", f"<pubsub xmlns='{PUBSUB_OWNER}'><configure node='{node}'/></pubsub>"))
+
+
+def configured(session: Session, node: str, field: str) -> list[str]:
+    """The values of a field of a node's configuration; `unsupported` where the service shows none, as it may (§5)."""
+    if not advertised(session, "config-node"):
+        unsupported("pubsub#config-node")
+    values = configuration(session, node).get(f"pubsub#{field}")
+    if values is None:
+        unsupported(f"the field pubsub#{field} in a node's configuration")
+    return values
 
 
 def configuration(session: Session, node: str) -> dict[str, list[str]]:
     """A node's configuration (XEP-0060 §8.2.1): each field's values."""
-    reply = session.iq("get", f"<pubsub xmlns='{PUBSUB_OWNER}'><configure node='{node}'/></pubsub>")
+    return _fields(_configuration(session, node))
+
+
+def _fields(reply: Element) -> dict[str, list[str]]:
     require_result(reply)
     form = reply.find("pubsub-owner:pubsub/pubsub-owner:configure/x:x", NS)
     require(form is not None, "the configuration form of the node", reply)

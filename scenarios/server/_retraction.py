@@ -14,6 +14,7 @@ from lab.wire.session import Matches, Session, localname, new_id
 from lab.wire.stream import Element
 from scenarios.server._discovery import advertises
 from scenarios.server._rooms import OWNER, Room, room
+from scenarios.server.xep0045._occupant import is_subject
 
 GUEST = "guest"
 """The nickname of a participant."""
@@ -110,9 +111,7 @@ def history(connect: Connect, made: Room) -> list[str]:
     newcomer, nick = connect(label="newcomer"), f"newcomer-{new_id()}"
     newcomer.send(f"<presence to='{made.occupant(nick)}'><x xmlns='{NS['muc']}'/></presence>")
     # The subject ends what a room sends to a newcomer (XEP-0045 §7.1).
-    newcomer.expect(
-        lambda e: e.find("c:subject", NS) is not None and e.find("c:body", NS) is None, "the room's subject"
-    )
+    newcomer.expect(is_subject, "the room's subject")
     return [e.findtext("c:body", "", NS) for e in newcomer.inbox if localname(e) == "message"]
 
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.plugin import Connect, Specification, require, require_equal, require_error, require_result
+from lab.plugin import Connect, Specification, require, require_equal, require_error, require_result, unsupported
 from lab.wire.namespaces import VCARD
 from lab.wire.session import Session, localname, new_id, parse, show, stanza_error_condition
 from lab.wire.stream import Element
 from scenarios.server._contacts import appear, log_out
 from scenarios.server._discovery import advertises
-from scenarios.server._vcard import card, decoded, fetch, store, with_vcard
+from scenarios.server._vcard import card, decoded, fetch, picture, store, with_vcard
 
 XEP = Specification("XEP-0054")
 
@@ -25,7 +25,7 @@ SAMPLES: dict[str, str] = {
     "N": "<N><FAMILY>Capulet</FAMILY><GIVEN>Juliet</GIVEN><MIDDLE>A.</MIDDLE><PREFIX>Lady</PREFIX>"
     "<SUFFIX>II</SUFFIX></N>",
     "NICKNAME": "<NICKNAME>jule</NICKNAME>",
-    "PHOTO": "<PHOTO><TYPE>image/png</TYPE><BINVAL>iVBORw0KGgo=</BINVAL></PHOTO>",
+    "PHOTO": f"<PHOTO><TYPE>image/png</TYPE><BINVAL>{picture().base64}</BINVAL></PHOTO>",
     "PHOTO-address": "<PHOTO><EXTVAL>https://capulet.example/juliet.png</EXTVAL></PHOTO>",
     "BDAY": "<BDAY>1476-06-09</BDAY>",
     "ADR": "<ADR><HOME/><POBOX>1</POBOX><EXTADD>rear</EXTADD><STREET>Via Cappello 23</STREET>"
@@ -41,7 +41,7 @@ SAMPLES: dict[str, str] = {
     "GEO": "<GEO><LAT>45.442000</LAT><LON>10.998600</LON></GEO>",
     "TITLE": "<TITLE>Daughter</TITLE>",
     "ROLE": "<ROLE>Heroine</ROLE>",
-    "LOGO": "<LOGO><TYPE>image/png</TYPE><BINVAL>iVBORw0KGgo=</BINVAL></LOGO>",
+    "LOGO": f"<LOGO><TYPE>image/png</TYPE><BINVAL>{picture().base64}</BINVAL></LOGO>",
     "AGENT": "<AGENT><EXTVAL>https://capulet.example/nurse.vcf</EXTVAL></AGENT>",
     "ORG": "<ORG><ORGNAME>House of Capulet</ORGNAME></ORG>",
     "ORG-units": "<ORG><ORGNAME>House of Capulet</ORGNAME><ORGUNIT>Ball</ORGUNIT><ORGUNIT>Tomb</ORGUNIT></ORG>",
@@ -135,7 +135,7 @@ def test_repeated_element_comes_back(name: str, connect: Connect) -> None:
     inner = {"TEL": "NUMBER", "EMAIL": "USERID", "ADR": "STREET"}[name]
     alice = with_vcard(connect(label="alice"))
     content = "".join(f"<{name}><{kind}/><{inner}>{kind} 1</{inner}></{name}>" for kind in ("HOME", "WORK"))
-    require_result(store(alice, content))
+    require_result(store(alice, f"{BASIC}{content}"))
     reply = fetch(alice)
     path = f"{{{VCARD}}}{inner}"
     told = [
@@ -184,16 +184,18 @@ def test_no_vcard_of_ones_own_is_not_found(connect: Connect) -> None:
 def test_update_replaces_the_whole(connect: Connect) -> None:
     alice = with_vcard(connect(label="alice"))
     require_result(store(alice, f"{BASIC}<NICKNAME>jule</NICKNAME><TITLE>Daughter</TITLE>"))
-    require_result(store(alice, "<FN>Juliet Montague</FN><TITLE>Wife</TITLE>"))
+    newer = "<FN>Juliet Montague</FN><N><GIVEN>Juliet</GIVEN></N><TITLE>Wife</TITLE>"
+    require_result(store(alice, newer))
     reply = fetch(alice)
-    told = {path: text for path, text in leaves(_returned(reply)) if text}
-    require_equal(told, {"vCard/FN": "Juliet Montague", "vCard/TITLE": "Wife"}, "what the vCard says")
+    told, expected = ({leaf for leaf in leaves(vcard) if leaf[1]} for vcard in (_returned(reply), _sample(newer)))
+    require_equal(sorted(told), sorted(expected), "what the vCard says")
 
 
-@XEP.must("3.2", says="An empty vCard takes the place of the former one, too.")
+@XEP.should("3.2", says="An empty vCard takes the place of the former one, too.")
 def test_empty_update_clears_the_vcard(connect: Connect) -> None:
     alice = _with_basic_vcard(connect)
-    require_result(store(alice, ""))
+    if store(alice, "").get("type") == "error":  # §3.2 allows it, and the DTD asks for VERSION, FN and N
+        unsupported("vCards without elements")
     reply = fetch(alice)
     require(_is_empty(reply), "an error, or an empty vCard", reply)
 

@@ -169,11 +169,6 @@ def _(connect: Connect) -> None:
     assert (answer.version, answer.cipher, answer.compression) == (SSL_3_0, 0x0004, 1)
 
 
-@proves("no-alpn")
-def _(connect: Connect) -> None:
-    assert connect(over="c2s-direct-tls").transport.alpn is None
-
-
 @proves("wrong-alpn")
 def _(connect: Connect) -> None:
     assert connect(over="c2s-direct-tls").transport.alpn is None

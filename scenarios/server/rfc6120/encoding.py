@@ -54,14 +54,19 @@ def test_broken_utf8_is_not_delivered(alice: Session, bob: Session, text: bytes)
     require(seen.get("type") == "unavailable", f"unavailable presence of {alice.jid} and nothing else", seen)
 
 
-@RFC.should("11.6", "4.9.3.22", says="The error for bytes that are no UTF-8 is unsupported-encoding.")
+@RFC.should(
+    "11.6",
+    "11.3",
+    "4.9.3.22",
+    says="The error for bytes that are no UTF-8 is unsupported-encoding or not-well-formed.",
+)
 @pytest.mark.parametrize(
     "text", [pytest.param(BROKEN["latin-1"], id="latin-1"), pytest.param(b"\x80", id="lone-byte")]
 )
 def test_broken_utf8_is_named(connect: Connect, text: bytes) -> None:
     session = connect(Stage.SECURED)
     session.send_raw(b"<message><body>" + text + b"</body></message>")
-    expect_refusal(session, "unsupported-encoding")
+    expect_refusal(session, "unsupported-encoding", "not-well-formed")
 
 
 def declared(name: str, domain: str) -> bytes:

@@ -10,7 +10,7 @@ import pytest
 from lab.cell import Cell
 from lab.errors import PeerError
 from lab.plugin import Connect, Specification, Stage, proved_by, require, require_equal, unsupported
-from lab.wire.namespaces import DISCO_INFO
+from lab.wire.namespaces import DISCO_INFO, STREAM_LIMITS
 from lab.wire.negotiation import header
 from lab.wire.session import NoAnswer, Session, StreamFailed, localname, new_id, stanza_error_condition
 from scenarios.server.rfc6120._stanzas import deliver
@@ -48,9 +48,7 @@ def require_whole(alice: Session, bob: Session, size: int) -> None:
 
 def announced_limit(session: Session) -> int:
     """The size in bytes that the server says it takes (XEP-0478)."""
-    limit = (
-        session.features.findtext(".//{urn:xmpp:stream-limits:0}max-bytes") if session.features is not None else None
-    )
+    limit = session.features.findtext(f".//{{{STREAM_LIMITS}}}max-bytes") if session.features is not None else None
     if not (limit or "").isdecimal():
         unsupported("a limit in the stream features (XEP-0478)")
     return int(limit or 0)

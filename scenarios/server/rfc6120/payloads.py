@@ -82,25 +82,6 @@ def test_message_of_extended_content_alone_is_delivered(alice: Session, bob: Ses
     require_delivered(deliver(alice, bob, sent), sent, alice.jid)
 
 
-# §8.4 asks for unmodified delivery and allows such attributes, but no schema of the RFC has them, and §11.4 lets a
-# server send only what it has validated: no MUST comes of it.
-@RFC.may("8.4", says="A stanza itself may bear an attribute of another namespace, which is delivered.")
-@pytest.mark.parametrize("kind", ["message", "presence", "iq"])
-def test_extension_attribute_of_the_stanza_is_kept(kind: str, alice: Session, bob: Session) -> None:
-    shape = "type='get'" if kind == "iq" else ""
-    sent = f"<{kind} {shape} xmlns:a='{A}' a:k='v' id='{new_id()}' to='{bob.jid}'>{UNKNOWN}</{kind}>"
-    require_delivered(deliver(alice, bob, sent), sent, alice.jid)
-
-
-@RFC.may("8.4", says="<body/> may bear an attribute of another namespace, which is delivered.")
-def test_extension_attribute_of_the_body_is_kept(alice: Session, bob: Session) -> None:
-    sent = (
-        f"<message type='chat' id='{new_id()}' to='{bob.jid}'>"
-        f"<body xmlns:a='{A}' a:k='v'>Hello</body>{UNKNOWN}</message>"
-    )
-    require_delivered(deliver(alice, bob, sent), sent, alice.jid)
-
-
 @pytest.mark.parametrize("kind", ["message", "presence"])
 @RFC.must("8.4", says="The children of a stanza are delivered in the order in which they were sent.")
 def test_children_keep_their_order(kind: str, alice: Session, bob: Session) -> None:

@@ -57,11 +57,11 @@ def test_unknown_user_is_not_authorized(connect: Connect, mechanism: str) -> Non
     require_failure(log_in_wrongly(connect, mechanism, nobody(connect), session=session)[-1], "not-authorized")
 
 
+# Of SCRAM-SHA-1 the same cannot be asked: how many messages there are before the failure is nowhere said.
 @RFC.should("6.5", "6.4.5", says="Nothing tells a user who does not exist from a wrong password (§6.5.10, §13.11).")
-@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-1"])
-def test_unknown_user_looks_like_a_wrong_password(connect: Connect, mechanism: str) -> None:
-    known = log_in_wrongly(connect, mechanism, connect.account())
-    unknown = log_in_wrongly(connect, mechanism, nobody(connect))
+def test_unknown_user_looks_like_a_wrong_password(connect: Connect) -> None:
+    known = log_in_wrongly(connect, "PLAIN", connect.account())
+    unknown = log_in_wrongly(connect, "PLAIN", nobody(connect))
     steps = [[looks(answer) for answer in answers] for answers in (known, unknown)]
     require_failure(known[-1], "not-authorized")
     require_equal(steps[1], steps[0], "the answers to a user who does not exist")
@@ -300,12 +300,9 @@ def test_response_without_handshake_fails(connect: Connect) -> None:
     session.send(f"<response xmlns='{SASL}'>{plain(account)}</response>")
     try:
         answer = session.receive()
-    except StreamFailed as error:
-        require(error.condition != "no defined condition", "a failure, or a stream error", error.element)
-        return
-    except (StreamEnded, NoAnswer):
+    except (StreamFailed, StreamEnded, ConnectionLost, NoAnswer):
         return  # how to answer what must not be sent is not said
-    require_failure(answer)
+    require(not is_sasl(answer, "success"), "no <success/>", answer)
 
 
 @RFC.must("13.8.3", "6.3.4", "6.3.1", says="A password is not taken while TLS protects nothing: the login fails.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lab.plugin import Connect, Specification, Stage, proved_by, require, require_equal
-from lab.wire.namespaces import CLIENT, FRAMING, PING, STREAM
+from lab.wire.namespaces import CLIENT, FRAMING, STREAM
 from lab.wire.negotiation import expect_header
 from lab.wire.session import new_id
 from scenarios.server.rfc7395._websocket import websocket
@@ -97,24 +97,6 @@ def test_messages_have_no_xml_declaration(connect: Connect) -> None:
     session = websocket(connect)
     session.sentinel()
     require_equal(session.framed.declarations, 0, "the number of messages with an XML declaration")
-
-
-@pytest.mark.parametrize("place", ["open", "stanza"])
-@RFC.should_not("3.3.3", says="A declaration in a client's message is not recommended, and no fault: it is read.")
-def test_xml_declaration_is_read(place: str, connect: Connect) -> None:
-    declaration = "<?xml version='1.0' encoding='UTF-8'?>"
-    if place == "open":
-        session = connect.websocket()
-        session.send_raw(f"{declaration}{session.opening()}".encode())
-        opened = expect_header(session)
-        require_equal(opened.get("from"), session.domain, "'from'")
-        return
-    session = websocket(connect)
-    asked = new_id()
-    ping = f"<iq xmlns='{CLIENT}' type='get' id='{asked}' to='{session.domain}'><ping xmlns='{PING}'/></iq>"
-    session.send_raw(f"{declaration}{ping}".encode())
-    answer = session.expect(asked)
-    require(answer.get("type") in {"result", "error"}, "an answer to the iq", answer)
 
 
 BROKEN = {

@@ -264,6 +264,8 @@ def test_error_holds_no_password(connect: Connect) -> None:
     wanted = Account(victim.localpart, victim.domain, fresh(victim.domain).password)
     reply = _change(session, *named(wanted))
     require_error(reply)
+    if stanza_error_condition(reply) == "conflict":
+        unsupported("refusing to change another's password: the request is taken for a registration")
     require(wanted.password not in set(_texts(reply)), "no password in the error", reply)
 
 

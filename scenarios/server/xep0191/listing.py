@@ -96,7 +96,7 @@ def test_jid_of_each_form_is_listed(spellings: tuple[str, ...], connect: Connect
         require(len(listed) == 1 and listed[0] in spellings, f"a list of {spellings[0]}", str(listed))
 
 
-@BLOCKING.must("3.3", says="A JID is blocked in the four forms that a JID has.")
+@BLOCKING.should("6", says="A JID is blocked in the four forms that a JID has.")
 def test_all_forms_are_accepted(connect: Connect) -> None:
     alice = user(connect)
     forms = [FORMS[form][0] for form in ("bare", "full", "domain", "domain-resource")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.plugin import Connect, Specification, require, require_equal
-from lab.wire.namespaces import NS
+from lab.wire.namespaces import NS, STREAM
 from scenarios.server._sasl2 import (
     authenticate,
     features_behind,
@@ -41,6 +41,16 @@ def test_stream_resumed_by_login_has_what_was_lost(connect: Connect) -> None:
     resumed.read(*identifiers)
     require_equal(resumed.came(identifiers), identifiers, "messages, in order")
     talks(resumed.session, alice)
+
+
+@MANAGED.must_not("9.2", says="No features follow a success by which a stream is resumed: the stream goes on.")
+def test_no_features_follow_resumption_by_login(connect: Connect) -> None:
+    stream = resumable(connect)
+    stream.cut()
+    resumed, _ = resumed_by_login(connect, stream)
+    resumed.session.sentinel()
+    came = [e for e in resumed.session.inbox if e.tag == f"{{{STREAM}}}features"]
+    require(not came, "no features behind <resumed/>", came[0] if came else None)
 
 
 @MANAGED.must("9.2.1", says="A resumption that fails is told by <failed/> in the success.")

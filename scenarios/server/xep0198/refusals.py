@@ -7,7 +7,7 @@ import pytest
 from lab.plugin import Connect, Specification, Stage, require, require_equal, require_result
 from lab.wire import negotiation
 from lab.wire.namespaces import PING, STREAM_MANAGEMENT
-from lab.wire.session import Session, StreamEnded, StreamFailed, localname
+from lab.wire.session import Session, StreamEnded, StreamFailed
 from lab.wire.stream import Element
 from lab.wire.transport import ConnectionLost
 from scenarios.server.xep0198._counting import require_acknowledged
@@ -64,6 +64,7 @@ def test_unknown_stream_is_not_resumed(previd: str, connect: Connect) -> None:
 @every_unknown
 @MANAGED.should("5", says="<failed/> for a stream that the server does not know has the condition item-not-found.")
 def test_unknown_stream_is_not_found(previd: str, connect: Connect) -> None:
+    resumable(connect)  # who has no resumption says feature-not-implemented
     session = _authenticated(connect)
     session.send(resumption(previd, 0))
     answer = session.expect(is_one_of("resumed", "failed"), "<failed/>")
@@ -195,12 +196,13 @@ def test_resumption_with_too_high_a_count_is_refused(connect: Connect) -> None:
         require_equal(error.condition, "undefined-condition", "the stream error")
 
 
-@MANAGED.must(
-    "6", "5", says="A resumption asked for when a resource is bound is answered: by <resumed/> or <failed/>."
-)
+@MANAGED.must("6", "5", says="A resumption asked for when a resource is bound is answered, or ends the stream.")
 def test_resumption_behind_bind_is_answered(connect: Connect) -> None:
     stream = resumable(connect)
     stream.cut()
     session = connect(account=stream.account, label="again")
     session.send(resumption(stream.name, stream.tally.handled))
-    session.expect(lambda e: is_one_of("resumed", "failed")(e) or localname(e) == "error", "<resumed/> or <failed/>")
+    try:
+        session.expect(is_one_of("resumed", "failed"), "<resumed/>, <failed/>, or a stream error")
+    except (StreamFailed, StreamEnded, ConnectionLost):
+        return  # misuse may end the stream

@@ -99,18 +99,18 @@ def away(connect: Connect, service: Service, *nodes: str, label: str = "bob") ->
 # --- messages
 
 
-def send_message(sender: Session, to: str, body: str = "Hello") -> None:
-    sender.send(f"<message type='chat' id='{new_id()}' to='{to}'><body>{body}</body></message>")
+def send_message(sender: Session, to: str) -> None:
+    sender.send(f"<message type='chat' id='{new_id()}' to='{to}'><body>Hello</body></message>")
 
 
-def pushed_for(service: Service, node: str, sender: Session, to: str, body: str = "Hello") -> Element:
+def pushed_for(service: Service, node: str, sender: Session, to: str) -> Element:
     """A message to somebody offline, and the publication that it brings; the message is sent again where none does.
 
     A server may still be about to log the user out, in whose place a resource would have had the message.
     """
     deadline = time.monotonic() + service.session.patience
     while True:
-        send_message(sender, to, body)
+        send_message(sender, to)
         left = max(deadline - time.monotonic(), 0.0)
         try:
             return service.pushed(node, timeout=min(left, ROUND))

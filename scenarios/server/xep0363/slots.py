@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from lab.plugin import Connect, Specification, require, require_equal, require_error, unsupported
+from lab.plugin import Connect, Specification, impossible, require, require_equal, require_error, unsupported
 from lab.wire.namespaces import NS, UPLOAD, UPLOAD_PURPOSE
 from lab.wire.session import Session, stanza_error_condition
 from lab.wire.stream import Element
@@ -18,7 +18,7 @@ from scenarios.server.xep0363._upload import Slot, ask, granted, odd_names, serv
 
 XEP = Specification("XEP-0363")
 
-ADDRESS = re.compile(r"https://[A-Za-z0-9.-]+(:\d+)?(/([A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*)?(\?\S*)?")
+ADDRESS = re.compile(r"https://[A-Za-z0-9.-]+(:\d+)?(/([A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*)?(\?[!-~]*)?")
 """An https address as RFC 3986 writes it: what is not ASCII, and what means something else there, is encoded."""
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]00:00)")
 RANDOM_CHARACTERS = 8  # at least, which nobody guesses; §9.3 says "long", and no number
@@ -54,17 +54,27 @@ def _largest(session: Session, jid: str) -> str:
     return told
 
 
-@XEP.must("3", says="A file of the largest size gets a slot.")
+@XEP.should("3", says="A file of the largest size gets a slot.")
 def test_file_of_the_largest_size_gets_a_slot(connect: Connect) -> None:
     alice, jid = _find(connect)
-    granted(ask(alice, jid, size=_largest(alice, jid)))
+    reply = ask(alice, jid, size=_largest(alice, jid))
+    if _is_temporary(reply):
+        unsupported("a quota that has room for the largest file")
+    granted(reply)
+
+
+def _is_temporary(reply: Element) -> bool:
+    error = reply.find("{*}error")
+    return error is not None and error.get("type") == "wait"
 
 
 @XEP.should("3", says="Where there is a limit, disco#info tells it.")
 def test_limit_is_told(connect: Connect) -> None:
     alice, jid = _find(connect)
     reply = ask(alice, jid, size=10**15)
-    if reply.get("type") != "error":
+    # Other errors may be for the number itself, or a quota.
+    too_large = reply.find("{*}error/upload:file-too-large", NS) is not None
+    if not too_large and stanza_error_condition(reply) != "not-acceptable":
         unsupported("a limit below a petabyte")
     require(_upload.largest(alice, jid) is not None, "max-file-size in disco#info", "it is not told")
 
@@ -140,8 +150,9 @@ def test_addresses_are_random(connect: Connect) -> None:
 @XEP.must("5", says="A slot is granted for messages whether or not the request names that purpose.")
 def test_message_is_the_default_purpose(connect: Connect) -> None:
     alice, jid = _find(connect)
-    granted(ask(alice, jid, inner=f"<message xmlns='{UPLOAD_PURPOSE}'/>"))
     granted(ask(alice, jid))
+    if f"{UPLOAD_PURPOSE}#message" in features(info(alice, jid)):
+        granted(ask(alice, jid, inner=f"<message xmlns='{UPLOAD_PURPOSE}'/>"))
 
 
 @XEP.must("5.3", "5", says="A slot is granted for each purpose that the service advertises.")
@@ -157,12 +168,14 @@ def test_purpose_is_served(purpose: str, connect: Connect) -> None:
 # --- errors
 
 
-@XEP.may("6", says="A file too large is not-acceptable, and the largest size told then is that of disco#info.")
+@XEP.may("6", says="The largest size that is told for a file too large is that of disco#info.")
 def test_file_too_large(connect: Connect) -> None:
     alice, jid = _find(connect)
     limit = _largest(alice, jid)
     reply = ask(alice, jid, size=int(limit) + 1)
-    require_error(reply, "not-acceptable")
+    if reply.get("type") == "result":
+        unsupported("refusing a file too large when the slot is asked for")
+    require_error(reply)
     told = reply.find("{*}error/upload:file-too-large", NS)
     if told is None:
         unsupported("<file-too-large/>")
@@ -180,26 +193,30 @@ MALFORMED = {
 }
 
 
-@XEP.must("4", says="A request that lacks its name or its size, or whose size is none, gets no slot but an error.")
+@XEP.should("4", says="A request that lacks its name or its size, or whose size is none, gets no slot but an error.")
 @pytest.mark.parametrize("request_", MALFORMED.values(), ids=MALFORMED)
 def test_malformed_request_is_refused(request_: str, connect: Connect) -> None:
     alice, jid = _find(connect)
     require_error(alice.iq("get", request_, to=jid))
 
 
-@XEP.should("6", says="What a client can mend is an error of type modify: asked as before, it would fail again.")
-@pytest.mark.parametrize("case", ["no-size", "too-large"])
-def test_permanent_error_has_its_type(case: str, connect: Connect) -> None:
+@XEP.should("6", says="What would fail again if it were asked as before is an error of a permanent type.")
+def test_permanent_error_has_its_type(connect: Connect) -> None:
     alice, jid = _find(connect)
-    too_large = case == "too-large"
-    reply = (
-        ask(alice, jid, size=int(_largest(alice, jid)) + 1) if too_large else alice.iq("get", MALFORMED[case], to=jid)
-    )
-    require_error(reply, kind="modify")
+    reply = alice.iq("get", MALFORMED["no-size"], to=jid)
+    if reply.get("type") == "result":
+        impossible("a slot is granted for a file of no size; another check judges that")
+    _is_an_error_of_type(reply, "modify", "cancel")
+
+
+def _is_an_error_of_type(reply: Element, *types: str) -> None:
+    require_error(reply)
+    error = reply.find("{*}error")
+    require(error is not None and error.get("type") in types, f"an error of type {' or '.join(types)}", reply)
 
 
 @pytest.mark.xdist_group("component")
-@XEP.should("6", says="Who may not upload is told so by an error of type auth.")
+@XEP.should("6", says="Who may not upload is told so by an error of a permanent type.")
 def test_stranger_is_refused(connect: Connect) -> None:
     _, jid = _find(connect)
     stranger = connect.component()
@@ -208,7 +225,7 @@ def test_stranger_is_refused(connect: Connect) -> None:
     reply = stranger.iq("get", asked, to=jid, attributes=sender)
     if reply.get("type") == "result":
         unsupported("a service for the own users alone")
-    require_error(reply, kind="auth")
+    _is_an_error_of_type(reply, "auth", "cancel")
 
 
 @XEP.should("6", says="Where a quota is used up, the error is temporary; when to try again is told in UTC.")

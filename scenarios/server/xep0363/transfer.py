@@ -58,18 +58,6 @@ def test_file_comes_back(which: str, connect: Connect) -> None:
     _is_there(connect, where, content)
 
 
-@XEP.should("7", "4", says="A file is served as of the media type that it was announced and sent with.")
-@pytest.mark.parametrize("which", ["text", "image", "every-byte"])
-@proved_by("upload-serves-one-type")
-def test_media_type_comes_back(which: str, connect: Connect) -> None:
-    name, kind, content = CONTENTS[which]
-    where = slot(connect(label="alice"), connect, content, name, kind)
-    stored(connect, where, content, kind)
-    response = _is_there(connect, where, content)
-    served = (response.header("content-type") or "none").partition(";")[0].strip().lower()
-    require_equal(served, kind, "the Content-Type")
-
-
 @XEP.must("4", says="The addresses of files with odd names lead to them.")
 @odd_names
 @proved_by("upload-spoils-files")
@@ -145,7 +133,7 @@ def test_file_of_another_type_is_rejected(connect: Connect) -> None:
     require(refused(response), "a rejection (4xx)", told(response))
 
 
-@XEP.must("7", says="Before the file was put there, there is none at its address.")
+@XEP.should("7", says="Before the file was put there, there is none at its address.")
 @proved_by("upload-serves-empty-files")
 def test_file_is_not_there_before(connect: Connect) -> None:
     where = slot(connect(label="alice"), connect, CONTENT)
@@ -154,7 +142,7 @@ def test_file_is_not_there_before(connect: Connect) -> None:
     _is_there(connect, where, CONTENT)
 
 
-@XEP.must("7", says="At an address that belongs to no slot a file is rejected, and there is none to get.")
+@XEP.should("7", says="At an address that belongs to no slot a file is rejected, and there is none to get.")
 @proved_by("upload-takes-any-address")
 def test_address_without_a_slot(connect: Connect) -> None:
     where = slot(connect(label="alice"), connect, CONTENT)
@@ -165,7 +153,7 @@ def test_address_without_a_slot(connect: Connect) -> None:
     _is_not_there(connect, where, CONTENT)
 
 
-@XEP.must("7", says="The headers of one slot open no other.")
+@XEP.should("7", says="The headers of one slot open no other.")
 @proved_by("upload-takes-any-headers")
 def test_headers_of_another_slot_do_not_fit(connect: Connect) -> None:
     alice, bob = connect(label="alice"), connect(label="bob")
@@ -240,7 +228,7 @@ def test_preflight_is_allowed(connect: Connect) -> None:
     require(200 <= response.status < 300, "a status of success", told(response))
     _allows(response)
     methods = response.header("access-control-allow-methods") or "no such header"
-    require("PUT" in methods.upper(), "Access-Control-Allow-Methods with PUT", methods)
+    require("PUT" in methods.upper() or methods.strip() == "*", "Access-Control-Allow-Methods with PUT", methods)
     headers = response.header("access-control-allow-headers") or "no such header"
     fits = "content-type" in headers.lower() or headers.strip() == "*"
     require(fits, "Access-Control-Allow-Headers with Content-Type", headers)

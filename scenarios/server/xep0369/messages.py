@@ -95,7 +95,7 @@ def test_message_has_the_archive_s_id(made: Channel, witch: Session, hecate: Ses
     require_equal(page.ids, [message.get("id")], "ids in the archive")
 
 
-@CHANNELS.must_not("7.1.6", says="A speaker's word on who speaks is not passed on: the channel's own stands there.")
+@CHANNELS.must("7.1.6", says="Nick and JID in a message are the speaker's, whatever the speaker says of it.")
 @pytest.mark.usefixtures("told")
 def test_forged_speaker_is_not_passed_on(made: Channel, witch: Session, hecate: Session) -> None:
     forged = f"<mix xmlns='{MIX}'><nick>hecate</nick><jid>{hecate.bare_jid}</jid></mix>"

@@ -196,10 +196,3 @@ def _resumed(connect: Connect, stream: Managed) -> Session:
     require_success(answer)
     require(answer.find("sm:resumed", NS) is not None, "<resumed/>", answer)
     return session
-
-
-@SASL2_PROFILE.should("2.6.1", says="Success by which a stream is resumed is followed by features at once, too.")
-def test_features_follow_resumption(connect: Connect) -> None:
-    stream = resumable(connect)
-    stream.cut()
-    features_behind(_resumed(connect, stream))

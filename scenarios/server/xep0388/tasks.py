@@ -110,7 +110,7 @@ def test_failed_task_ends_in_failure(connect: Connect, content: str) -> None:
     require_failure(_hand_over(session, content))
 
 
-@SASL2_PROFILE.must("2.6.3", says="A task that was not offered lets nobody in, and the client is told.")
+@SASL2_PROFILE.should("2.6.3", says="A task that was not offered lets nobody in, and the client is told.")
 def test_task_not_offered_fails(connect: Connect) -> None:
     session, _, _ = _continued(connect)
     session.send(f"<next xmlns='{SASL2}' task='STANZALAB-1'/>")

@@ -75,14 +75,6 @@ def test_offer_is_for_all_clients(connect: Connect, binds: bool) -> None:
     require(any(name.endswith("-NONE") != binds for name in names), "such a mechanism", ", ".join(names))
 
 
-@TOKENS.must("3.1", says="A mechanism is offered only where it works: no binding of TLS 1.2 under TLS 1.3.")
-def test_offer_fits_the_connection(connect: Connect) -> None:
-    names, session = _listed(connect)
-    if session.transport.secured().version() != "TLSv1.3":
-        unsupported("TLS 1.3")
-    require(not [name for name in names if name.endswith("-UNIQ")], "no mechanism for tls-unique", ", ".join(names))
-
-
 # --- a token
 
 
