@@ -199,7 +199,7 @@ def prove(
                 patience = PATIENCE if peer is None else FEDERATED_PATIENCE
                 cells.write(cell.measured(seen.round_trip, patience, seen.advertised), file)
             proving = ["-p", "lab.plugin.proving", "--most-damages", str(most)]
-            _pytest(by_damage, cell_file, collector, workers, proving)
+            catalogue.run(by_damage, cell_file, workers=workers, plugins=[collector], extra=proving)
     for check in by_fake:
         collector.proofs.append(_by_fake(check, out, display))
     display.done()
@@ -243,11 +243,5 @@ def _outcome(check: Check, misbehaviour: str, out: Path) -> Outcome:
     with FakeServer(misbehaviour, run_dir=folder) as cell:
         cell_file = folder / "cell.json"
         cells.write(cell.measured(0.001, PATIENCE, {}), cell_file)
-        _pytest([check], cell_file, Listener(), 0)
+        catalogue.run([check], cell_file, workers=0, plugins=[Listener()])
     return outcomes[0] if outcomes else Outcome.ERROR
-
-
-def _pytest(
-    checks: Sequence[Check], cell_file: Path, plugin: object, workers: int, extra: Sequence[str] = ()
-) -> None:
-    catalogue.run(checks, cell_file, workers=workers, plugins=[plugin], extra=extra)

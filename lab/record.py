@@ -228,17 +228,13 @@ class Record:
 
     def log_of(self, result: CheckResult, *, margin: float = 0.02) -> tuple[LogLine, ...]:
         """What the subject itself said while this check ran (other checks may have run beside it)."""
-        first = bisect_left(self._log_times, result.started - margin)
-        last = bisect_right(self._log_times, result.started + result.duration + margin)
-        return self._log_in_time[first:last]
+        log, at = self._log_in_time, attrgetter("at")
+        first = bisect_left(log, result.started - margin, key=at)
+        return log[first : bisect_right(log, result.started + result.duration + margin, lo=first, key=at)]
 
     @cached_property
     def _log_in_time(self) -> tuple[LogLine, ...]:
         return tuple(sorted(self.log, key=attrgetter("at")))
-
-    @cached_property
-    def _log_times(self) -> list[float]:
-        return [line.at for line in self._log_in_time]
 
 
 class Writer:

@@ -133,7 +133,7 @@ def faults_of_stanza(element: Element, own_jid: str, domain: str) -> tuple[Fault
     kind, error_tag = found
     faults: list[Fault] = []
     to = element.get("to")
-    # Of what comes back to a component as an error the addresses SHOULD, no more, be swapped (§8.3.1).
+    # Of what comes back to a component or a server as an error the addresses SHOULD, no more, be swapped (§8.3.1).
     brought_back = "@" not in own_jid and element.get("type") == "error"
     if to is not None and to != own_jid and own_jid and not _is_mine(to, own_jid) and not brought_back:
         faults.append(fault("to-own", element))

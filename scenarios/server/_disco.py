@@ -24,19 +24,19 @@ def _node(node: str | None) -> str:
 
 def info_query(reply: Element, sender: str, *, own: bool = False) -> Element:
     """The `<query/>` of a disco#info result of `sender`, which must be one. An account's own may leave `from` out."""
-    require_result(reply)
-    require(reply.get("from") in ({sender, None} if own else {sender}), f"an answer from {sender}", reply)
-    query = reply.find("disco:query", NS)
-    require(query is not None and len(reply) == 1, "one disco#info query in the result", reply)
-    return reply if query is None else query
+    return _query(reply, "disco", sender, own=own)
 
 
 def items_query(reply: Element, sender: str, *, own: bool = False) -> Element:
-    """The `<query/>` of a disco#items result of `sender`, which must be one."""
+    """The `<query/>` of a disco#items result of `sender`, likewise."""
+    return _query(reply, "items", sender, own=own)
+
+
+def _query(reply: Element, prefix: str, sender: str, *, own: bool) -> Element:
     require_result(reply)
     require(reply.get("from") in ({sender, None} if own else {sender}), f"an answer from {sender}", reply)
-    query = reply.find("items:query", NS)
-    require(query is not None and len(reply) == 1, "one disco#items query in the result", reply)
+    query = reply.find(f"{prefix}:query", NS)
+    require(query is not None and len(reply) == 1, f"one query of {NS[prefix]} in the result", reply)
     return reply if query is None else query
 
 

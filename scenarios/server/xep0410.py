@@ -49,6 +49,17 @@ def _join(session: Session, room: str, nick: str) -> None:
     session.expect(_own_presence(room), f"the own presence in {room}")
 
 
+def _join_if_let(session: Session, room: str, nick: str, what: str) -> None:
+    """Enter likewise; where the room refuses it, `what` is unsupported."""
+    session.send(f"<presence/><presence to='{room}/{nick}'><x xmlns='{MUC}'/></presence>")
+    came = session.expect(
+        lambda e: localname(e) == "presence" and (e.get("type") == "error" or _own_presence(room)(e)),
+        "the own presence, or an error",
+    )
+    if came.get("type") == "error":
+        unsupported(what)
+
+
 def _leave(session: Session, room: str, nick: str) -> None:
     session.send(f"<presence to='{room}/{nick}' type='unavailable'/>")
     session.expect(_own_presence(room, "unavailable"), f"the own presence as {room} was left")
@@ -227,13 +238,7 @@ def test_clients_of_one_nickname_are_told_apart(connect: Connect) -> None:
     other = connect(account=account, label="bob's other")
     room = _room(connect, alice)
     _join(one, room, "bob")
-    other.send(f"<presence/><presence to='{room}/bob'><x xmlns='{MUC}'/></presence>")
-    came = other.expect(
-        lambda e: localname(e) == "presence" and (e.get("type") == "error" or _own_presence(room)(e)),
-        "the own presence, or an error",
-    )
-    if came.get("type") == "error":
-        unsupported("several clients under one nickname")
+    _join_if_let(other, room, "bob", "several clients under one nickname")
     require_result(_ping(one, room, "bob"))
     require_result(_ping(other, room, "bob"))
     _leave(one, room, "bob")
@@ -246,11 +251,5 @@ def test_clients_of_one_nickname_are_told_apart(connect: Connect) -> None:
 def test_odd_nickname_gets_a_result(nick: str, connect: Connect) -> None:
     alice, bob = connect(label="alice"), connect(label="bob")
     room = _room(connect, alice)
-    bob.send(f"<presence/><presence to='{room}/{nick}'><x xmlns='{MUC}'/></presence>")
-    came = bob.expect(
-        lambda e: localname(e) == "presence" and (e.get("type") == "error" or _own_presence(room)(e)),
-        "the own presence, or an error",
-    )
-    if came.get("type") == "error":
-        unsupported("such nicknames")
+    _join_if_let(bob, room, nick, "such nicknames")
     require_result(_ping(bob, room, nick))
