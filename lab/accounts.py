@@ -9,10 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
+from typing import TypeVar
 
 from lab import engines
 from lab.cell import Account, Cell
-from lab.errors import MachineError, PeerError, UsageError
+from lab.errors import LabError, MachineError, PeerError, UsageError
 from lab.wire import administration, negotiation
 from lab.wire.negotiation import Stage
 from lab.wire.session import Session
@@ -22,6 +23,13 @@ COMEBACK_SECONDS = 8.0  # for a subject that crashed and is being restarted, or 
 NOTICE_SECONDS = 0.5  # until the engine has seen that its subject is gone
 BETWEEN_SECONDS = 0.1
 FRUITLESS = 2  # waits in vain after which a subject is taken to hang for good
+
+
+T = TypeVar("T")
+
+
+class CommandFailed(MachineError):
+    """The command that makes accounts. It may have found no server that runs."""
 
 
 @dataclass
@@ -35,21 +43,21 @@ class Comeback:
     run_dir: Path | None = None
     fruitless: int = 0
 
-    def open(self, connect: Callable[[], Session]) -> Session:
-        """The session that `connect` opens. Raises what it raises, once there is nothing more to wait for."""
+    def open(self, connect: Callable[[], T]) -> T:
+        """What `connect` opens or makes. Raises what it raises, once there is nothing more to wait for."""
         first = time.monotonic()
         while True:
             try:
-                session = connect()
-            except (ConnectionLost, ConnectionRefused, NoAnswer) as error:
+                opened = connect()
+            except (ConnectionLost, ConnectionRefused, NoAnswer, CommandFailed) as error:
                 if not self._may_come_back(error, time.monotonic() - first):
                     raise
             else:
                 self.fruitless = 0
-                return session
+                return opened
             time.sleep(BETWEEN_SECONDS)
 
-    def _may_come_back(self, error: PeerError, waited: float) -> bool:
+    def _may_come_back(self, error: LabError, waited: float) -> bool:
         if self.fruitless >= FRUITLESS:
             return False
         if waited > COMEBACK_SECONDS:
@@ -82,7 +90,7 @@ class Accounts:
             return self._given.pop()
         account = Account(f"u{token_hex(6)}", self._cell.domain, token_hex(8))
         if method == "command":
-            self._run(account)
+            self._comeback.open(lambda: self._run(account))
         else:
             self._register(account)
         return account
@@ -96,7 +104,7 @@ class Accounts:
             argv.append(word)
         done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
         if done.returncode:
-            raise MachineError(f"the command that makes accounts failed: {argv[0]}", cause=done.stderr.strip())
+            raise CommandFailed(f"the command that makes accounts failed: {argv[0]}", cause=done.stderr.strip())
 
     def _register(self, account: Account) -> None:
         """In-band, or by the administrator; a session that has made one account makes more."""

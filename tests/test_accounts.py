@@ -1,0 +1,30 @@
+"""Accounts that a command makes, while the subject is being restarted."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from lab.accounts import Accounts, Comeback, CommandFailed
+from lab.cell import AccountMaking, Cell, Subject
+from lab.engines import EXITS_FILE
+
+
+def accounts(folder: Path, script: str) -> Accounts:
+    making = AccountMaking("command", argv=("sh", "-c", script, "{user}", str(folder)))
+    return Accounts(Cell("lab.test", Subject("a-server", "1"), {}, accounts=making), Comeback(folder))
+
+
+def test_a_command_that_finds_no_server_is_called_again_once_it_is_back(tmp_path: Path) -> None:
+    (tmp_path / EXITS_FILE).write_text(json.dumps({"at": time.time(), "why": "exited", "restarted": True}) + "\n")
+    made = accounts(tmp_path, 'echo "$0" >> "$1/made"; test $(wc -l < "$1/made") = 3').fresh()
+    assert (tmp_path / "made").read_text().splitlines() == [made.localpart] * 3
+
+
+def test_a_command_that_fails_for_good_is_an_error_of_the_machine(tmp_path: Path) -> None:
+    with pytest.raises(CommandFailed, match="makes accounts failed") as failed:
+        accounts(tmp_path, "echo no such user >&2; exit 1").fresh()
+    assert failed.value.cause == "no such user"
