@@ -19,13 +19,14 @@ from lab.wire.stream import Element
 class Request:
     """An iq of type get or set that was sent. `to` is as written, None where there was none.
 
-    `sender` is our own full JID, or what a component put into `from`; empty before a resource is bound.
+    `sender` is our own full JID, or what a component or a server put into `from`; empty before a resource is bound.
     """
 
     id: str
     to: str | None
     sender: str
     domain: str
+    of_client: bool = True
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,8 @@ def faults_of_reply(request: Request, reply: Element) -> tuple[Fault, ...]:
     if reply.get("id") != request.id:
         faults.append(fault("reply-id", reply))
     sender, to = reply.get("from"), reply.get("to")
-    if request.sender:  # before bind, nobody has an address yet
+    # Before bind, nobody has an address yet; for others than clients, see `faults_of_stanza`.
+    if request.sender and (request.of_client or type_ == "result"):
         if sender != request.to and not _may_answer(request, sender, type_):
             faults.append(fault("reply-from", reply))
         if to is not None and to != request.sender and not _same(to, request.sender):

@@ -228,6 +228,15 @@ def test_a_result_for_somebody_else_comes_from_them() -> None:
     assert reply(answer("result", from_=DOMAIN), to="bob@lab.test") == ["reply-from"]
 
 
+def test_errors_come_back_to_components_and_servers_from_whomever_they_are() -> None:
+    """Swapping the addresses SHOULD be, no more (§8.3.1), and §8.1 speaks of clients."""
+    asked = Request("7", "bob@lab.test", "nobody@component.lab.test", DOMAIN, of_client=False)
+    unswapped = {"from_": asked.sender, "to": asked.to}
+    assert _rules(faults_of_reply(asked, parse(answer("error", **unswapped), default=CLIENT))) == []
+    wrong = _rules(faults_of_reply(asked, parse(answer("result", **unswapped), default=CLIENT)))
+    assert wrong == ["reply-from", "reply-to"]
+
+
 def test_a_reply_is_for_who_asked() -> None:
     assert reply(answer("result", to=ME)) == []
     assert reply(answer("result", to="Alice@lab.test/here")) == []

@@ -123,9 +123,10 @@ class Watch:
             self._answered.add(identifier)
             return
         claimed = stanza.get("from", "")
-        sender = claimed if session.namespace in {COMPONENT, SERVER} else session.jid
+        of_client = session.namespace not in {COMPONENT, SERVER}
+        sender = session.jid if of_client else claimed
         forged = claimed not in {"", sender, _bare(sender)}
-        request = Request(identifier, stanza.get("to"), sender, session.domain)
+        request = Request(identifier, stanza.get("to"), sender, session.domain, of_client)
         clear = bool(identifier) and not again and not forged
         self._asked[session.label, identifier] = _Asked(request, clear)
 
