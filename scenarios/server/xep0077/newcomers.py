@@ -98,7 +98,7 @@ def test_registered_account_can_log_in(connect: Connect) -> None:
     require(not may_log_in(connect, _other_password(account)), "another password refused", "it logged in with it")
 
 
-@XEP.must("3.1.1", "3.1", says="Who has registered can go on and authenticate on the same stream.")
+@XEP.should("3.1.1", "3.1", says="Who has registered can go on and authenticate on the same stream.")
 def test_registration_goes_on_with_login(connect: Connect) -> None:
     session = simple(connect).session
     account = fresh(session.domain)
@@ -208,11 +208,9 @@ def test_newcomer_cancels_nothing(connect: Connect) -> None:
     session = simple(connect).session
     try:
         reply = fill(session, "<remove/>", to=session.domain)
-    except StreamFailed as error:
-        require_equal(error.condition, "not-authorized", "stream error")
+    except StreamFailed:
         return
-    conditions = ("registration-required", "unexpected-request", "forbidden", "not-allowed")
-    require_error(reply, *conditions)
+    require_error(reply)  # which, depends on what the server takes the sender for
 
 
 # --- the stream feature, and the channel
