@@ -27,6 +27,7 @@ from lab.wire.s2s import Door, RemoteUser, ServerSession
 from lab.wire.session import Observer
 
 Remotes = Callable[..., "Remote"]
+S2S: tuple[Transport, ...] = ("s2s", "s2s-direct-tls")
 
 
 class Remote:
@@ -61,7 +62,7 @@ class Remote:
     @property
     def names_of_the_subject(self) -> set[str]:
         """Its domains, and the address at which it is reached."""
-        places = {self._cell.endpoint(over) for over in ("s2s", "s2s-direct-tls")}
+        places = {self._cell.endpoint(over) for over in S2S}
         return {self._cell.domain, *self._cell.services.values(), *(place.host for place in places if place)}
 
     @cached_property
@@ -216,6 +217,8 @@ def remotes(cell: Cell, connect: Connect, authority: CertificateAuthority | None
     federation = cell.federation
     if federation is None or authority is None:
         impossible("the lab cannot be a remote server here: no name in this cell leads to it")
+    if not any(cell.endpoint(over) for over in S2S):
+        impossible("nothing here speaks with other servers: the cell has no s2s port")
     made: list[Remote] = []
 
     def make(*, direct: bool = False) -> Remote:

@@ -223,7 +223,10 @@ def test_resumed_tls_session_authenticates_nobody(connect: Connect, version: str
     context = Resuming(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(connect.cell.ca)
     context.minimum_version = context.maximum_version = ssl.TLSVersion[version]
-    first = connect(account=connect.account(), context=context, label="first")
+    try:
+        first = connect(account=connect.account(), context=context, label="first")
+    except TlsFailed:
+        unsupported(f"{version} with a session to resume")
     context.session = first.transport.secured().session
     session = connect(Stage.OPENED, label="resumed")
     starttls(session, context)

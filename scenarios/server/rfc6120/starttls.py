@@ -239,7 +239,10 @@ def behind_proceed(connect: Connect, mark: int) -> str:
 def test_no_xml_between_proceed_and_tls(connect: Connect) -> None:
     session = connect(Stage.OPENED)
     mark = len(connect.trace.entries)
-    proceed(session, behind=a_stanza(new_id(), session.domain, connect.account()))
+    try:
+        proceed(session, behind=a_stanza(new_id(), session.domain, connect.account()))
+    except (ConnectionLost, StreamEnded, StreamFailed):
+        impossible("the server refuses <starttls/> with something behind it")
     behind = behind_proceed(connect, mark)
     require(not behind, "nothing in plain behind <proceed/>", behind)
     say_hello(session, client_hello(session.domain))  # answered by TLS or not at all, or this raises

@@ -12,6 +12,7 @@ from lxml import etree
 
 from lab.errors import PeerError
 from lab.plugin import Connect, Specification, Stage, impossible, require, require_equal
+from lab.plugin.judge import Missed
 from lab.wire.namespaces import BIND, CLIENT, SERVER, STREAM, STREAM_ERROR, XML_LANG
 from lab.wire.negotiation import header
 from lab.wire.session import Session, StreamEnded, StreamFailed, new_id, stream_error_condition
@@ -87,7 +88,7 @@ def _provoked(connect: Connect, provoke: Provoke) -> Element:
     """The stream error, or the check is `impossible`: that there is one is the matter of others."""
     try:
         return provoke(connect)
-    except PeerError as error:
+    except (PeerError, Missed) as error:
         impossible(f"there is no stream error to look at: {error}")
 
 

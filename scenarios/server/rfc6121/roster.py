@@ -7,7 +7,7 @@ import pytest
 from lab.plugin import Connect, Specification, impossible, require, require_equal, require_error, require_result
 from lab.wire.namespaces import NS, ROSTER
 from lab.wire.session import Session, new_id, show, stanza_error_condition
-from scenarios.server._contacts import appear, subscribe
+from scenarios.server._contacts import appear, log_out, subscribe
 from scenarios.server.rfc6121._roster import (
     Item,
     added,
@@ -68,8 +68,7 @@ def test_roster_outlives_the_session(connect: Connect) -> None:
     first = connect(account=account, label="first")
     jid = _jid(first)
     added(first, item_xml(jid, "Nurse", ("Servants", "Friends")))
-    first.send("</stream:stream>")
-    first.expect_closed(stream=False)
+    log_out(first)
     second = connect(account=account, label="second")
     require_equal(roster(second), {jid: Item(jid, "Nurse", ("Friends", "Servants"))}, "the roster")
 

@@ -127,6 +127,8 @@ def is_asked(
         if element.tag == f"{{{SASL}}}auth":  # it may log in first
             asking.send(f"<success xmlns='{SASL}'/>")
             receive_stream(asking, "")
+        elif is_dialback(element, "result"):  # or have itself let in by the same way
+            asking.send(dialback("result", asking, kind="valid", to=element.get("from", "")))
 
 
 def _is_let_in_by_none(session: ServerSession) -> None:
