@@ -117,7 +117,7 @@ def _open(session: Session, arrival: Arrival, features: str) -> None:
 def _take_header(session: Session, arrival: Arrival) -> None:
     event = session.next_event()
     if not isinstance(event, StreamOpened):
-        raise PeerError("the client sent no stream header", expected="a stream header", seen=repr(event))
+        raise PeerError("the client sent no stream header", expected="a stream header", seen=show(event))
     session.header = event
     if not arrival.headers:
         first = next(e for e in session.trace.entries if e.session == session.label and e.direction == "received")

@@ -8,7 +8,7 @@ from secrets import token_hex
 from lxml import etree
 
 from lab.wire.namespaces import NS, STREAM_ERROR
-from lab.wire.stream import Element
+from lab.wire.stream import Element, Event, Received, StreamClosed, StreamOpened
 
 
 def new_id() -> str:
@@ -16,8 +16,11 @@ def new_id() -> str:
     return token_hex(5)
 
 
-def show(element: Element) -> str:
-    """An element as text for people."""
+def show(what: Element | Event) -> str:
+    """An element, or whatever else comes on a stream, as text for people."""
+    if isinstance(what, StreamClosed):
+        return "</stream:stream>"
+    element = what.element if isinstance(what, StreamOpened | Received) else what
     return etree.tostring(element, encoding="unicode", with_tail=False)
 
 

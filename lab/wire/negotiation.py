@@ -40,7 +40,7 @@ def expect_header(session: Session) -> StreamOpened:
     """Wait for the peer's stream header. Raises PeerError."""
     event = session.next_event()
     if not isinstance(event, StreamOpened):
-        raise PeerError("no stream header came first", expected="a stream header", seen=repr(event))
+        raise PeerError("no stream header came first", expected="a stream header", seen=show(event))
     session.header = event
     return event
 

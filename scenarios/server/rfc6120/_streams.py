@@ -14,7 +14,7 @@ from lab.errors import PeerError
 from lab.plugin import Connect, Stage, require
 from lab.wire.namespaces import STREAM, STREAM_ERROR
 from lab.wire.negotiation import authenticate, bind, expect_header, header, starttls
-from lab.wire.session import Session, StreamFailed, localname, stream_error_condition
+from lab.wire.session import Session, StreamFailed, localname, show, stream_error_condition
 from lab.wire.stream import Element, StreamClosed, StreamOpened
 from lab.wire.transport import ConnectionLost, NoAnswer, client_context
 
@@ -127,7 +127,7 @@ def expect_end(session: Session, *, behind: str) -> None:
         error.expected = f"the end of the stream behind {behind}"
         raise
     if not isinstance(event, StreamClosed):
-        raise PeerError(f"more came behind {behind}", expected="the end of the stream", seen=repr(event))
+        raise PeerError(f"more came behind {behind}", expected="the end of the stream", seen=show(event))
 
 
 def refused_header(session: Session, text: str | bytes, *conditions: str) -> Element:

@@ -9,7 +9,7 @@ from lab.plugin.federation import Remote, needs_external
 from lab.wire.namespaces import LAB, SASL, SERVER, STREAM, XML_LANG
 from lab.wire.negotiation import expect_header, starttls
 from lab.wire.s2s import ServerSession, open_server_stream
-from lab.wire.session import StreamFailed, stream_error_condition
+from lab.wire.session import StreamFailed, show, stream_error_condition
 from lab.wire.stream import StreamClosed, StreamOpened
 from lab.wire.transport import NoAnswer
 from scenarios.server.rfc6120._s2s import server_header, with_certificate
@@ -221,7 +221,7 @@ def test_error_over_a_server_s_header_comes_in_a_stream(remote: Remote) -> None:
     except NoAnswer:
         impossible("a header to a domain that nobody has is taken as if it were right")
     require(stream_error_condition(error) in CONDITIONS, "a defined condition", error)
-    require(isinstance(event := session.next_event(), StreamClosed), "</stream:stream>", repr(event))
+    require(isinstance(event := session.next_event(), StreamClosed), "</stream:stream>", show(event))
 
 
 @RFC.must("5.4.3.3", "4.7.1", says="What 'from' a server said before TLS is forgotten: the new header says another.")

@@ -13,7 +13,7 @@ from lab.plugin import Specification, Stage, require, require_equal
 from lab.plugin.federation import Remote
 from lab.wire.namespaces import NS, SASL, SERVER, STREAM, TLS, XML_LANG
 from lab.wire.s2s import OFFER_EXTERNAL, OFFER_STARTTLS, ServerSession, receive_starttls, receive_stream
-from lab.wire.session import Session
+from lab.wire.session import Session, show
 from lab.wire.stream import StreamOpened
 from scenarios.server.rfc6120._s2s import all_the_way, by_now, greet, login_of, up_to_login
 
@@ -136,7 +136,7 @@ def require_opened(session: ServerSession, remote: Remote) -> None:
     """The next thing on the connection is a stream header for us."""
     session.stream.restart()
     event = session.next_event()
-    require(isinstance(event, StreamOpened), "a stream header", repr(event))
+    require(isinstance(event, StreamOpened), "a stream header", show(event))
     if isinstance(event, StreamOpened):
         require_equal(event.get("to"), remote.domain, "'to' of the initial header")
 

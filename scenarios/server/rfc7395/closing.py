@@ -6,7 +6,7 @@ import pytest
 from wsproto.events import CloseConnection
 
 from lab.plugin import Connect, Specification, Stage, proved_by, require, require_equal
-from lab.wire.session import Session
+from lab.wire.session import Session, show
 from lab.wire.stream import StreamClosed
 from lab.wire.websocket import NORMAL_CLOSURE, WebSocketSession
 from scenarios.server.rfc7395._websocket import websocket
@@ -38,7 +38,7 @@ def test_close_is_answered_by_close(stage: Stage, connect: Connect) -> None:
     session = websocket(connect, stage)
     session.send_raw(session.closing().encode())
     event = session.next_event()
-    require(isinstance(event, StreamClosed), "<close/>", repr(event))
+    require(isinstance(event, StreamClosed), "<close/>", show(event))
 
 
 @RFC.must("3.6", says="The closing handshake of the WebSocket, which the client begins, is completed by the server.")

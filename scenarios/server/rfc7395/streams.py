@@ -9,8 +9,8 @@ from lab.errors import PeerError
 from lab.plugin import Connect, Specification, Stage, impossible, proved_by, require, require_equal, unsupported
 from lab.wire.namespaces import FRAMING, NS, STREAM, STREAM_MANAGEMENT, XML_LANG
 from lab.wire.negotiation import authenticate, bind, expect_header, open_stream
-from lab.wire.session import Session, StreamEnded, new_id
-from lab.wire.stream import StreamClosed, StreamOpened
+from lab.wire.session import Session, StreamEnded, new_id, show
+from lab.wire.stream import Event, StreamClosed, StreamOpened
 from lab.wire.websocket import WebSocketSession
 from scenarios.server.rfc7395._websocket import websocket
 
@@ -73,11 +73,11 @@ def test_stanza_before_open_is_not_served(connect: Connect) -> None:
     require(
         event is None or isinstance(event, StreamOpened | StreamClosed),
         "<open/>, <close/>, or the end of the connection",
-        repr(event),
+        event if event is None or isinstance(event, str) else show(event),
     )
 
 
-def _first(session: Session) -> object:
+def _first(session: Session) -> Event | str | None:
     """The first event that comes once <open/> was sent as well; None where the connection ends."""
     try:
         session.send_raw(session.opening().encode())
@@ -104,7 +104,7 @@ def test_error_while_opening_comes_behind_open(connect: Connect) -> None:
 def test_stream_is_closed_behind_an_error(moment: str, connect: Connect) -> None:
     session = failed(connect, moment)
     event = session.next_event()
-    require(isinstance(event, StreamClosed), "<close/>", repr(event))
+    require(isinstance(event, StreamClosed), "<close/>", show(event))
 
 
 @pytest.mark.parametrize("moment", ["while-opening", "within-the-stream"])
