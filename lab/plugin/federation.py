@@ -3,7 +3,7 @@
 def test_…(alice: Session, remote: Remote) -> None:
     alice.send(f"<message to='bob@{remote.domain}' …/>")
     incoming = remote.receive()            # the subject's stream to us, with its stanzas
-    outgoing = remote.call()               # ours to the subject, logged in by the certificate
+    outgoing = remote.call()               # ours to the subject, logged in
     outgoing.send(f"<message from='bob@{remote.domain}' to='{alice.jid}' …/>")
 """
 
@@ -22,11 +22,14 @@ from lab.certificates import CertificateAuthority
 from lab.plugin.connections import Connect
 from lab.plugin.judge import impossible
 from lab.wire import s2s
+from lab.wire.namespaces import NS
 from lab.wire.negotiation import Stage, mechanisms
 from lab.wire.s2s import Door, RemoteUser, ServerSession
 from lab.wire.session import Observer
+from lab.wire.transport import NoAnswer
 
 Remotes = Callable[..., "Remote"]
+ELSEWHERE = 1.0  # seconds for a new connection, where the subject may ask on one that is there
 S2S: tuple[Transport, ...] = ("s2s", "s2s-direct-tls")
 
 
@@ -40,6 +43,8 @@ class Remote:
         self.zone = federation.zone
         self.door = Door(federation.host)
         self.direct = direct
+        self._known: ServerSession | None = None
+        self._at_hand: ServerSession | None = None
         place = f"{'d' if direct else 's'}{self.door.port}.{federation.zone}"
         self.domain = f"r{token_hex(4)}.{place}"
 
@@ -161,13 +166,34 @@ class Remote:
         )
         if stage >= Stage.AUTHENTICATED:
             try:
-                needs_external(session)
-                s2s.log_in_by_certificate(session)
-                s2s.open_server_stream(session)
+                self._log_in(session)
             except BaseException:
                 session.abandon()
                 raise
         return session
+
+    def _log_in(self, session: ServerSession) -> None:
+        """By the certificate; by dialback where that is all that is offered."""
+        if session.features is None or session.features.find("dialback:dialback", NS) is None:
+            needs_external(session)
+        if _offers_external(session):
+            s2s.log_in_by_certificate(session)
+            s2s.open_server_stream(session)
+            return
+        asking = s2s.log_in_by_dialback(session, lambda: self._asked_on(session.jid))
+        if asking is not self._known and asking.proved:
+            self._at_hand = asking  # what the subject has to send to us will come on it
+
+    def _asked_on(self, jid: str) -> ServerSession:
+        """The stream on which the subject asks us about a key: a new one, or the one that we know."""
+        certificate = self.certificate if jid == self.domain else self.certificate_of(jid)
+        timeout = self._cell.patience if self._known is None else ELSEWHERE
+        try:
+            return self._adopted(self._received(Stage.SECURED, certificate, timeout=timeout, jid=jid))
+        except NoAnswer:
+            if self._known is None:
+                raise
+            return self._known
 
     def _received(
         self,
@@ -179,7 +205,11 @@ class Remote:
         jid: str = "",
         observer: Observer | None = None,
     ) -> ServerSession:
-        return s2s.receive(
+        at_hand = self._at_hand
+        if at_hand is not None and stage >= Stage.AUTHENTICATED and at_hand.jid == (jid or self.domain):
+            self._at_hand, at_hand.observer = None, observer
+            return at_hand
+        received = s2s.receive(
             self.door.accept(timeout),
             stage,
             jid=jid or self.domain,
@@ -192,15 +222,22 @@ class Remote:
             trace=self._connect.trace,
             observer=observer,
         )
+        if stage >= Stage.AUTHENTICATED:
+            self._known = received
+        return received
 
     def _adopted(self, session: ServerSession) -> ServerSession:
         self._connect.adopt(session)
         return session
 
 
+def _offers_external(session: ServerSession) -> bool:
+    return session.features is not None and "EXTERNAL" in mechanisms(session.features)
+
+
 def needs_external(session: ServerSession) -> None:
-    """Our way in is EXTERNAL; that it is on offer is a SHOULD of one check (RFC 6120 §6.3.4), no other's matter."""
-    if session.features is None or "EXTERNAL" not in mechanisms(session.features):
+    """For checks of a login by certificate: that it is on offer is a SHOULD of one check (RFC 6120 §6.3.4) alone."""
+    if not _offers_external(session):
         impossible("the server does not offer EXTERNAL to a server with a right certificate")
 
 

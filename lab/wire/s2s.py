@@ -42,7 +42,7 @@ class ServerSession(Session):
     """A stream between the lab's domain (`jid`) and the subject's (`domain`), whoever opened it.
 
     `stream_id` is that of the response header, ours or the subject's; `both_ways` that the subject asked for
-    XEP-0288 on a stream of its own.
+    XEP-0288 on a stream of its own, `proved` that it has proved its name on it (we believe all that it says).
     """
 
     def __init__(
@@ -68,6 +68,7 @@ class ServerSession(Session):
         self.jid = jid
         self.stream_id = ""
         self.both_ways = False
+        self.proved = False
         self.server_name: str | None = None
         """The name in SNI, of a subject that has begun TLS with us."""
 
@@ -284,14 +285,23 @@ def receive_login(session: ServerSession) -> Login:
     if asked.tag == f"{{{BIDI}}}bidi":
         session.both_ways = True
         asked = session.receive()
-    if asked.tag == f"{{{SASL}}}auth":
-        session.send(f"<success xmlns='{SASL}'/>")
-        receive_stream(session, "")
-        return "EXTERNAL"
+    if not _is_login(asked):
+        raise PeerError("the server did not log in", expected="<auth/> or <db:result/>", seen=show(asked))
+    return _believe(session, asked)
+
+
+def _is_login(element: Element) -> bool:
+    return element.tag == f"{{{SASL}}}auth" or is_dialback(element, "result")
+
+
+def _believe(session: ServerSession, asked: Element) -> Login:
+    session.proved = True
     if is_dialback(asked, "result"):
         session.send(dialback("result", session, kind="valid", to=asked.get("from", "")))
         return "dialback"
-    raise PeerError("the server did not log in", expected="<auth/> or <db:result/>", seen=show(asked))
+    session.send(f"<success xmlns='{SASL}'/>")
+    receive_stream(session, "")
+    return "EXTERNAL"
 
 
 def receive(
@@ -355,3 +365,28 @@ def dialback(
 
 def is_dialback(element: Element, name: str) -> bool:
     return element.tag == f"{{{DIALBACK}}}{name}"
+
+
+def log_in_by_dialback(session: ServerSession, asked_on: Callable[[], ServerSession]) -> ServerSession:
+    """Prove our name with a key that we vouch for ourselves, on the stream that `asked_on` then finds; answers it.
+
+    Raises PeerError where the key is not asked for, or not taken.
+    """
+    session.send(dialback("result", session, token_hex(20)))
+    asking = asked_on()
+    asked = expect_verify(asking)
+    facts = {"sender": asked.get("to", ""), "to": asked.get("from", ""), "stream_id": asked.get("id", "")}
+    asking.send(dialback("verify", asking, kind="valid", **facts))
+    told = session.expect(lambda e: is_dialback(e, "result"), "<db:result/>")
+    if told.get("type") != "valid":
+        raise PeerError("dialback failed", expected="<db:result type='valid'/>", seen=show(told))
+    return asking
+
+
+def expect_verify(session: ServerSession) -> Element:
+    """The subject's question about a key; it may prove its own name first. What else comes stays in the inbox."""
+    while True:
+        element = session.expect(lambda e: is_dialback(e, "verify") or _is_login(e), "<db:verify/>")
+        if is_dialback(element, "verify"):
+            return element
+        _believe(session, element)

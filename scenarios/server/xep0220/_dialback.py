@@ -7,9 +7,9 @@ from contextlib import suppress
 
 from lab.plugin import require, require_equal, require_error, unsupported
 from lab.plugin.federation import Remote
-from lab.wire.namespaces import DIALBACK, SASL, SERVER
+from lab.wire.namespaces import DIALBACK, SERVER
 from lab.wire.negotiation import Stage
-from lab.wire.s2s import OFFER_DIALBACK, ServerSession, dialback, is_dialback, receive_stream
+from lab.wire.s2s import OFFER_DIALBACK, ServerSession, dialback, expect_verify, is_dialback
 from lab.wire.session import Matches, Session, StreamEnded, StreamFailed, localname, new_id, stanza_error_condition
 from lab.wire.stream import Element
 from lab.wire.transport import ConnectionLost, NoAnswer, TlsFailed
@@ -119,16 +119,9 @@ def is_asked(
         asking = known
         asking.jid = jid or asking.jid
     asking.domain = domain or asking.domain
-    while True:
-        element = asking.receive()
-        if is_dialback(element, "verify"):
-            require_equal((element.get("from"), element.get("to")), (asking.domain, asking.jid), "the domain pair")
-            return asking, element
-        if element.tag == f"{{{SASL}}}auth":  # it may log in first
-            asking.send(f"<success xmlns='{SASL}'/>")
-            receive_stream(asking, "")
-        elif is_dialback(element, "result"):  # or have itself let in by the same way
-            asking.send(dialback("result", asking, kind="valid", to=element.get("from", "")))
+    element = expect_verify(asking)
+    require_equal((element.get("from"), element.get("to")), (asking.domain, asking.jid), "the domain pair")
+    return asking, element
 
 
 def _is_let_in_by_none(session: ServerSession) -> None:
