@@ -180,8 +180,9 @@ class Remote:
             s2s.log_in_by_certificate(session)
             s2s.open_server_stream(session)
             return
+        known = self._known
         asking = s2s.log_in_by_dialback(session, lambda: self._asked_on(session.jid))
-        if asking is not self._known and asking.proved:
+        if asking is not known and asking.proved:
             self._at_hand = asking  # what the subject has to send to us will come on it
 
     def _asked_on(self, jid: str) -> ServerSession:
@@ -209,7 +210,7 @@ class Remote:
         if at_hand is not None and stage >= Stage.AUTHENTICATED and at_hand.jid == (jid or self.domain):
             self._at_hand, at_hand.observer = None, observer
             return at_hand
-        received = s2s.receive(
+        self._known = s2s.receive(
             self.door.accept(timeout),
             stage,
             jid=jid or self.domain,
@@ -222,9 +223,7 @@ class Remote:
             trace=self._connect.trace,
             observer=observer,
         )
-        if stage >= Stage.AUTHENTICATED:
-            self._known = received
-        return received
+        return self._known
 
     def _adopted(self, session: ServerSession) -> ServerSession:
         self._connect.adopt(session)
