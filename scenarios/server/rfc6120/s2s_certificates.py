@@ -14,7 +14,7 @@ import pytest
 from lab.certificates import FLAWS
 from lab.errors import PeerError
 from lab.plugin import Specification, Stage, require, unsupported
-from lab.plugin.federation import Remote
+from lab.plugin.federation import Remote, needs_external
 from lab.wire.namespaces import SASL, SERVER
 from lab.wire.negotiation import mechanisms, starttls
 from lab.wire.s2s import (
@@ -125,7 +125,7 @@ def test_srv_id_logs_a_server_in(alice: Session, remote: Remote) -> None:
     starttls(session, client_context(remote.ca, certificate=remote.service_certificate))
     features = open_server_stream(session)
     if "EXTERNAL" not in mechanisms(features):
-        remote.call()  # which ends the check where no certificate is good for EXTERNAL
+        needs_external(remote.call(Stage.SECURED))
         require(False, "EXTERNAL among the mechanisms", features)
     require(is_sasl(answer := auth(session, "EXTERNAL", "="), "success"), "<success/>", answer)
     open_server_stream(session)
