@@ -111,6 +111,35 @@ def test_dialback_is_believed(meet: Meet) -> None:
         into.abandon()
 
 
+@pytest.mark.parametrize("says", ["valid", "invalid"])
+def test_a_login_by_dialback_vouches_for_its_own_key(meet: Meet, says: str) -> None:
+    """The subject, which has `into` and `asking`, proves its own name on the stream before it asks there."""
+    (out, into), (asking, asked) = meet(Stage.SECURED), meet(Stage.SECURED)
+    told: list[tuple[str | None, str | None]] = []
+
+    def subject() -> None:
+        key = into.receive().text or ""
+        asking.send(s2s.dialback("result", asking, "a key of its own"))
+        asking.send(s2s.dialback("verify", asking, key, stream_id="7"))
+        told.extend((answer.get("type"), answer.get("id")) for answer in (asking.receive(), asking.receive()))
+        into.send(s2s.dialback("result", into, kind=says))
+
+    thread = threading.Thread(target=subject)
+    thread.start()
+    try:
+        if says == "valid":
+            assert s2s.log_in_by_dialback(out, lambda: asked) is asked
+        else:
+            with pytest.raises(PeerError, match="dialback failed"):
+                s2s.log_in_by_dialback(out, lambda: asked)
+        assert told == [("valid", None), ("valid", "7")]
+        assert asked.proved
+    finally:
+        thread.join(PATIENCE)
+        for session in (out, into, asking, asked):
+            session.abandon()
+
+
 def test_what_is_no_login_is_refused(meet: Meet) -> None:
     out, into = meet(Stage.SECURED)
     try:
