@@ -179,7 +179,10 @@ def resumable(
     online: bool = False,
     longest: int | None = None,
 ) -> Managed:
-    """As `managed`, for a stream that can be resumed, else `unsupported`; `longest` asks for so many seconds."""
+    """As `managed`, for a stream that can be resumed, else `unsupported`; `longest` asks for so many seconds.
+
+    Not every server keeps what was never `online`; whether it does is judged where the resumption itself is.
+    """
     stream = managed(connect, _asked(longest), account=account, label=label, online=online)
     return _granted(stream)
 

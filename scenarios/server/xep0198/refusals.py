@@ -95,7 +95,7 @@ def test_resource_is_bound_behind_a_refusal(connect: Connect) -> None:
     "5", "10", says="Nobody resumes the stream of another account, whose owner loses nothing by the attempt."
 )
 def test_stream_of_another_account_is_not_resumed(connect: Connect) -> None:
-    stream, alice = resumable(connect), connect(label="alice")
+    stream, alice = resumable(connect, online=True), connect(label="alice")
     stream.cut()
     identifiers = tell(alice, stream.session.jid, 2)
     alice.sentinel()
@@ -107,7 +107,7 @@ def test_stream_of_another_account_is_not_resumed(connect: Connect) -> None:
 
 @MANAGED.must("5", "10", says="An attempt at the stream of another account leaves a connection that lives as it is.")
 def test_living_stream_is_safe_from_others(connect: Connect) -> None:
-    stream, alice = resumable(connect), connect(label="alice")
+    stream, alice = resumable(connect, online=True), connect(label="alice")
     _, answer = ask_to_resume(connect, stream, handled=0, account=connect.account())
     require(answer.tag == f"{SM}failed", "<failed/>", answer)
     stream.read(*tell(alice, stream.session.jid, 2))
@@ -116,7 +116,7 @@ def test_living_stream_is_safe_from_others(connect: Connect) -> None:
 
 @MANAGED.must_not("10", says="A stream is not resumed before authentication, though its id is known.")
 def test_stream_is_not_resumed_before_authentication(connect: Connect) -> None:
-    stream = resumable(connect)
+    stream = resumable(connect, online=True)
     stream.cut()
     thief = connect(Stage.SECURED, label="thief")
     try:
@@ -134,7 +134,7 @@ def test_stream_is_not_resumed_before_authentication(connect: Connect) -> None:
 @over_websocket
 @MANAGED.must("5", "7", says="A stream that was closed is over: it is not resumed.")
 def test_closed_stream_is_not_resumed(connect: Connect) -> None:
-    stream = resumable(connect)
+    stream = resumable(connect, online=True)
     stream.session.close(farewell=stream.session.patience)
     _, answer = ask_to_resume(connect, stream)
     require(answer.tag == f"{SM}failed", "<failed/>", answer)
@@ -167,7 +167,7 @@ BROKEN = {
     "6", "5", says="A resumption that lacks its stream or its count is refused by <failed/>, or ends the stream."
 )
 def test_broken_resumption_is_refused(attributes: str, connect: Connect) -> None:
-    stream = resumable(connect)
+    stream = resumable(connect, online=True)
     stream.cut()
     session = connect(Stage.AUTHENTICATED, account=stream.account, label="again")
     session.send(f"<resume xmlns='{STREAM_MANAGEMENT}' {attributes.format(name=stream.name)}/>")
@@ -182,7 +182,7 @@ def test_broken_resumption_is_refused(attributes: str, connect: Connect) -> None
     "6", says="A resumption that says that more was handled than was sent ends the stream, or is refused."
 )
 def test_resumption_with_too_high_a_count_is_refused(connect: Connect) -> None:
-    stream = resumable(connect)
+    stream = resumable(connect, online=True)
     stream.session.sentinel()
     stream.cut()
     session = connect(Stage.AUTHENTICATED, account=stream.account, label="again")
@@ -198,7 +198,7 @@ def test_resumption_with_too_high_a_count_is_refused(connect: Connect) -> None:
 
 @MANAGED.must("6", "5", says="A resumption asked for when a resource is bound is answered, or ends the stream.")
 def test_resumption_behind_bind_is_answered(connect: Connect) -> None:
-    stream = resumable(connect)
+    stream = resumable(connect, online=True)
     stream.cut()
     session = connect(account=stream.account, label="again")
     session.send(resumption(stream.name, stream.tally.handled))

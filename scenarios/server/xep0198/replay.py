@@ -17,7 +17,7 @@ ERROR = f"<error type='cancel'><service-unavailable xmlns='{NS['stanzas']}'/></e
 
 def _two(connect: Connect) -> tuple[Managed, Session]:
     """A stream that can be resumed, and somebody who sends to it."""
-    return resumable(connect), connect(label="alice")
+    return resumable(connect, online=True), connect(label="alice")
 
 
 def _replayed(connect: Connect, stream: Managed, alice: Session, identifiers: list[str], handled: int) -> list[str]:
@@ -149,7 +149,7 @@ def test_handled_stanza_of_each_kind_is_not_sent_again(written: str, connect: Co
 
 @MANAGED.must("5", says="An answer of the server's that was lost is sent again, under the id of the request.")
 def test_answer_of_the_server_is_sent_again(connect: Connect) -> None:
-    stream = resumable(connect)
+    stream = resumable(connect, online=True)
     answer = stream.session.iq("get", f"<query xmlns='{NS['disco']}'/>", to=stream.session.domain)
     before = stream.tally.handled_up_to(answer.get("id", "")) - 1
     stream.cut()
