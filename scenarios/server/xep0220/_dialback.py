@@ -171,8 +171,11 @@ def be_through(session: ServerSession) -> None:
 
 
 def through_or_ended(session: ServerSession) -> None:
-    """As `be_through`; or the subject has ended the stream because of what we sent."""
-    with suppress(StreamEnded, StreamFailed, ConnectionLost):
+    """As `be_through`; or the subject has ended the stream because of what we sent, or says nothing here.
+
+    While it verifies a key it need not go on: it has had the time that an answer may take, then.
+    """
+    with suppress(StreamEnded, StreamFailed, ConnectionLost, NoAnswer):
         be_through(session)
 
 
