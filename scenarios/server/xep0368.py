@@ -56,9 +56,8 @@ def test_starttls_is_refused(connect: Connect) -> None:
     session.send(f"<starttls xmlns='{TLS}'/>")
     try:
         answer = session.receive()
-    except StreamFailed as error:
-        require(error.condition != "no defined condition", "a failure, or a stream error", error.element)
-        return
+    except StreamFailed:
+        return  # by which condition is another check's matter
     require_equal(answer.tag, f"{{{TLS}}}failure", "the answer to <starttls/>")
 
 

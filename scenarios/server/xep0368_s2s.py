@@ -60,11 +60,7 @@ def called(remote: Remote, *alpn: str, certificate: Path | None = None) -> Serve
 @XEP.must("3", says="TLS begins at once on this port, and a server's stream opens within it.")
 def test_server_stream_opens_within_tls(remote: Remote) -> None:
     session = called(remote, "xmpp-server")
-    open_server_stream(session)
-    header = session.header
-    named = header.get("from") if header else None
-    require(named in remote.names_of_the_subject, "'from' of the response header: a domain of the server", str(named))
-    require_equal(header.get("to") if header else None, remote.domain, "'to' of the response header")
+    open_server_stream(session)  # what its header says of 'from' and 'to' is RFC 6120's matter
     require_server_s(session)
 
 

@@ -7,11 +7,11 @@ from contextlib import suppress
 
 import pytest
 
-from lab.plugin import Specification, Stage, require, require_equal
+from lab.plugin import Specification, Stage, impossible, require, require_equal
 from lab.plugin.federation import Remote
 from lab.wire.namespaces import LAB, STREAM_ERROR, TLS
 from lab.wire.s2s import ServerSession
-from lab.wire.session import Session, stream_error_condition
+from lab.wire.session import Session, StreamEnded
 from lab.wire.transport import ConnectionLost, NoAnswer
 from scenarios.server.rfc6120._s2s import (
     arrives,
@@ -24,7 +24,6 @@ from scenarios.server.rfc6120._s2s import (
     stanza,
     taken,
 )
-from scenarios.server.rfc6120._streams import CONDITIONS as DEFINED
 from scenarios.server.rfc6120._streams import refused_at_once
 
 RFC = Specification("RFC 6120")
@@ -187,10 +186,7 @@ def test_unknown_element_of_a_server_does_no_harm(alice: Session, remote: Remote
     outgoing = remote.call()
     following, identifier = stanza("message", to=alice.jid, sender=somebody(remote))
     outgoing.send(xml + following + CLOSE)
-    errors = [one for one in end_of(outgoing) if is_stream_error(one)]
-    if errors:
-        require(stream_error_condition(errors[0]) in DEFINED, "a defined condition", errors[0])
-    else:
+    if not any(is_stream_error(one) for one in end_of(outgoing)):  # by which condition is another check's matter
         alice.expect(identifier)
 
 
@@ -198,7 +194,10 @@ def test_unknown_element_of_a_server_does_no_harm(alice: Session, remote: Remote
 def test_stream_error_to_a_server_is_followed_by_the_end(remote: Remote) -> None:
     outgoing = remote.call()
     outgoing.send("<message><body>no end tag</message>")
-    outgoing.expect_stream_error()
+    try:
+        outgoing.expect_stream_error()
+    except (StreamEnded, ConnectionLost):
+        impossible("the stream ends without an error; another check judges that")
     with suppress(ConnectionLost):
         outgoing.send(CLOSE)  # whoever closed first may wait for that (§4.4)
     outgoing.expect_closed()

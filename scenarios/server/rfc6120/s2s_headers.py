@@ -232,6 +232,7 @@ def test_from_before_tls_is_forgotten(remote: Remote) -> None:
     expect_features(session)
     starttls(session, with_certificate(remote))
     answer = open_with(session, server_header(session))
-    require_equal(answer.get("to"), remote.domain, "'to' of the response header behind TLS")
+    # That it may not be left out is another check's matter.
+    require(answer.get("to") in {None, remote.domain}, f"'to' {remote.domain} behind TLS", str(answer.get("to")))
     expect_features(session)
     logged_in(session)
