@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from lab.cell import Account
-from lab.plugin import Connect, require
+from lab.plugin import Connect, impossible, require
 from lab.wire.session import Matches, Session, localname, new_id
 from lab.wire.stream import Element
 from scenarios.server._contacts import appear
-from scenarios.server.rfc6121._roster import entry, interested
+from scenarios.server.rfc6121._roster import Item, entry, interested
 from scenarios.server.rfc6121._states import State
 
 
@@ -87,7 +87,10 @@ def approved(session: Session, contact: Session) -> None:
 
 
 def bring(session: Session, contact: Session, state: State) -> None:
-    """Bring user and contact, who have nothing to do with each other yet, into a state (§A.1), which must show."""
+    """Bring user and contact, who have nothing to do with each other yet, into a state (§A.1).
+
+    Where it does not show, nothing can be said of it: the change that should have led there has a check of its own.
+    """
     if state.subscription in {"from", "both"}:
         asked(session, contact)
         approve(session, contact)
@@ -99,7 +102,9 @@ def bring(session: Session, contact: Session, state: State) -> None:
         asked(session, contact)
     session.sentinel(contact)
     contact.sentinel(session)  # §3.1.6: what the contact says is delivered first, and noted then
-    require_state(session, contact.jid, state, "at first")
+    seen, wanted = _shown(entry(session, contact.jid)), State(state.subscription, state.out)
+    if seen != wanted:
+        impossible(f"the state {wanted.spoken!r} is not reached, but {seen.spoken!r}; another check judges that")
     for one in (session, contact):
         one.inbox.clear()
 
@@ -107,9 +112,12 @@ def bring(session: Session, contact: Session, state: State) -> None:
 def require_state(session: Session, jid: str, state: State, when: str = "behind it") -> None:
     """The check fails unless the roster shows the state, as far as it shows states: no request of the contact's."""
     item = entry(session, jid)
-    seen = State(item.subscription, item.ask == "subscribe")
-    wanted = State(state.subscription, state.out)
+    seen, wanted = _shown(item), State(state.subscription, state.out)
     require(seen == wanted, f"the state {wanted.spoken!r} {when}", f"{seen.spoken!r}: {item}")
+
+
+def _shown(item: Item) -> State:
+    return State(item.subscription, item.ask == "subscribe")
 
 
 def has_request(session: Session, jid: str) -> bool:

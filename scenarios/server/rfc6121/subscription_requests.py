@@ -52,7 +52,7 @@ REMOTE_WAIT = 15.0
 @RFC.must("3", "3.1.2", "3.1.5", "3.2.2", "3.3.2", says="What goes out bears the bare JID of the user, in 'from'.")
 def test_bare_jid_is_stamped(claims: str, kind: str, connect: Connect, contact: Session) -> None:
     alice = user(connect)
-    bring(alice, contact, STATES["to-in" if kind in {"subscribed", "subscribe"} else "both"])
+    bring(alice, contact, STATES[{"subscribe": "none", "subscribed": "to-in"}.get(kind, "both")])
     claimed = f" from='{alice.jid}'" if claims == "full-jid" else ""
     alice.send(f"<presence type='{kind}' id='{new_id()}' to='{contact.jid}'{claimed}/>")
     got = contact.expect(
