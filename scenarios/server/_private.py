@@ -6,6 +6,7 @@ from lab.plugin import unsupported
 from lab.wire.namespaces import NS, PRIVATE
 from lab.wire.session import Session, new_id, stanza_error_condition
 from lab.wire.stream import Element
+from scenarios.server._discovery import answered
 
 ABSENT = {"service-unavailable", "feature-not-implemented"}
 
@@ -15,7 +16,7 @@ def with_private_storage(session: Session) -> Session:
 
     No feature is defined that says so: a request for what was never stored must do.
     """
-    reply = fetch(session, f"<lab xmlns='urn:stanzalab:private:{new_id()}'/>")
+    reply = answered(lambda: fetch(session, f"<lab xmlns='urn:stanzalab:private:{new_id()}'/>"))
     if stanza_error_condition(reply) in ABSENT:
         unsupported(PRIVATE)
     return session

@@ -11,7 +11,7 @@ from lab.wire.namespaces import VCARD
 from lab.wire.session import Session, localname, new_id, parse, show, stanza_error_condition
 from lab.wire.stream import Element
 from scenarios.server._contacts import appear, log_out
-from scenarios.server._discovery import advertises
+from scenarios.server._discovery import advertises, answered
 from scenarios.server._vcard import card, decoded, fetch, picture, store, with_vcard
 
 XEP = Specification("XEP-0054")
@@ -104,7 +104,7 @@ def _with_basic_vcard(connect: Connect) -> Session:
 def test_support_is_advertised(alice: Session) -> None:
     if advertises(alice, alice.domain, VCARD) or advertises(alice, alice.bare_jid, VCARD):
         return
-    reply = fetch(alice)
+    reply = answered(lambda: fetch(alice))
     require(stanza_error_condition(reply) in ABSENT, f"{VCARD} in disco#info, or no vCards at all", reply)
     with_vcard(alice)
 

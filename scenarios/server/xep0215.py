@@ -28,7 +28,7 @@ from lab.wire import turn
 from lab.wire.namespaces import EXTERNAL_SERVICES, NS
 from lab.wire.session import Session, new_id, show, stanza_error_condition
 from lab.wire.stream import Element
-from scenarios.server._discovery import advertises
+from scenarios.server._discovery import advertises, answered
 
 XEP = Specification("XEP-0215")
 
@@ -114,7 +114,7 @@ def _expires(service: Element) -> datetime | None:
 def test_support_is_advertised(alice: Session) -> None:
     if advertises(alice, alice.domain, EXTERNAL_SERVICES):
         return
-    reply = _ask(alice)
+    reply = answered(lambda: _ask(alice))
     require(stanza_error_condition(reply) in ABSENT, f"{EXTERNAL_SERVICES} in disco#info, or no services", reply)
     unsupported(EXTERNAL_SERVICES)
 

@@ -18,7 +18,7 @@ from lab.wire.session import Session, new_id, show, stanza_error_condition
 from lab.wire.stream import Element
 from lab.wire.transport import NoAnswer
 from scenarios.server._caps import form_type
-from scenarios.server._discovery import advertises
+from scenarios.server._discovery import advertises, answered
 from scenarios.server._forms import submit
 
 XEP = Specification("XEP-0433")
@@ -84,7 +84,7 @@ def _asked(session: Session, jid: str, inside: str = "") -> Element:
 
 def _candidates(session: Session) -> list[str]:
     """The server, and the services that it lists."""
-    items = session.iq("get", f"<query xmlns='{DISCO_ITEMS}'/>", to=session.domain)
+    items = answered(lambda: session.iq("get", f"<query xmlns='{DISCO_ITEMS}'/>", to=session.domain))
     listed = [item.get("jid", "") for item in items.iterfind("items:query/items:item", NS)]
     return list(dict.fromkeys([session.domain, *(jid for jid in listed if jid and "@" not in jid)]))
 

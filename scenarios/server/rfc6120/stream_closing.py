@@ -15,9 +15,18 @@ from lab.wire.negotiation import header
 from lab.wire.session import Session, new_id
 from lab.wire.stream import StreamClosed
 from lab.wire.transport import NoAnswer
+from scenarios.server.rfc6120._stanzas import become_available
 from scenarios.server.rfc6120._streams import expect_gone, introduce, open_with
 
 RFC = Specification("RFC 6120")
+
+
+@pytest.fixture
+def bob(bob: Session) -> Session:
+    """Available: whether a client that is not gets stanzas too is a check of `routing`."""
+    become_available(bob)
+    return bob
+
 
 CLOSE = "</stream:stream>"
 
@@ -108,6 +117,7 @@ def _end_of_tls(session: Session) -> bytes | None:
 
 @RFC.must("4.5", says="A client may use one TCP connection for both streams.")
 def test_one_connection_carries_both_streams(alice: Session, bob: Session) -> None:
+    become_available(alice)
     identifier = new_id()
     bob.send(f"<message to='{alice.jid}' type='chat' id='{identifier}'><body>Incoming</body></message>")
     reply = alice.iq("get", f"<query xmlns='{DISCO_INFO}'/>", to=alice.domain)

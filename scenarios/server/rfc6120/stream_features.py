@@ -12,6 +12,7 @@ from lab.wire.namespaces import CLIENT, NS, STREAM
 from lab.wire.negotiation import authenticate, bind, header, mechanisms, starttls
 from lab.wire.session import Session, new_id
 from lab.wire.transport import client_context
+from scenarios.server.rfc6120._stanzas import become_available
 from scenarios.server.rfc6120._streams import (
     FEATURES,
     Where,
@@ -80,6 +81,7 @@ def test_jid_is_account_and_resource(connect: Connect, bob: Session) -> None:
     session = connect(Stage.AUTHENTICATED, account=account)
     jid = bind(session, f"resource-{new_id()}")
     require_equal(jid.partition("/")[0], account.jid, "bare JID")
+    become_available(bob)  # whether a client that is not gets messages too is a check of `routing`
     identifier = new_id()
     session.send(f"<message to='{bob.jid}' type='chat' id='{identifier}'><body>Who am I?</body></message>")
     require_equal(bob.expect(identifier).get("from"), jid, "'from' as a contact sees it")

@@ -15,6 +15,7 @@ from lab.plugin import Connect, Specification, Stage, require, require_equal
 from lab.wire.namespaces import CLIENT, XML_LANG
 from lab.wire.negotiation import header
 from lab.wire.session import StreamFailed, new_id, show
+from scenarios.server.rfc6120._stanzas import become_available
 from scenarios.server.rfc6120._streams import (
     Where,
     before_header,
@@ -150,6 +151,7 @@ def test_stream_language_is_put_on_stanzas(connect: Connect, cell: Cell) -> None
 @RFC.must_not("4.7.4", says="The server changes or removes no xml:lang that a stanza bears itself.")
 def test_stanza_language_stays(connect: Connect, cell: Cell) -> None:
     bob = connect(label="bob")
+    become_available(bob)  # whether a client that is not gets messages too is a check of `routing`
     alice = bound_with(connect, header(to=cell.domain, lang="de-CH", declaration=""))
     alice.send(
         f"<message to='{bob.jid}' type='chat' id='lang2' xml:lang='fr-CA'>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
@@ -10,6 +11,7 @@ from lab.plugin import Connect, require, require_result
 from lab.wire.namespaces import NS, ROSTER
 from lab.wire.session import Matches, Session, localname
 from lab.wire.stream import Element
+from lab.wire.transport import NoAnswer
 
 VERSIONING = "{urn:xmpp:features:rosterver}ver"
 PRE_APPROVAL = "{urn:xmpp:features:pre-approval}sub"
@@ -135,6 +137,12 @@ def pushed(session: Session, wanted: Item) -> Element:
     stanza = push(session, wanted.jid)
     require_item(item_of(stanza[0][0]), wanted)
     return stanza
+
+
+def noted(session: Session, jid: str) -> None:
+    """Wait for the push of a change on the way to another; that it comes is the matter of other checks."""
+    with suppress(NoAnswer):
+        push(session, jid)
 
 
 def example(session: Session, jid: str) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from lab.plugin import Connect, Specification, require, require_equal
+from lab.plugin import Connect, Specification, impossible, require, require_equal
 from lab.wire.session import Session, localname, parse
 from lab.wire.stream import Element
+from lab.wire.transport import NoAnswer
 from scenarios.server._contacts import appear, disappear, subscribe
 from scenarios.server.rfc6120._stanzas import UNKNOWN, same
 from scenarios.server.rfc6121._playing import bare, is_presence, send, user
@@ -37,6 +38,14 @@ def _direct(alice: Session, bob: Session, *, to: str = "", kind: str | None = No
     require_equal(got.findtext("{*}status"), "For you", "the status")
     require(any(same(child, parse(UNKNOWN)) for child in got), f"with {UNKNOWN}", got)
     require_equal(bare(got.get("to")), bob.bare_jid, "the account in 'to'")
+
+
+def _told(alice: Session, bob: Session, *, to: str = "", kind: str | None = None) -> None:
+    """As `_direct`, on the way to something else: the check is `impossible` where the presence does not come."""
+    try:
+        _direct(alice, bob, to=to, kind=kind)
+    except NoAnswer:
+        impossible("directed presence does not come; another check says whether that is a fault")
 
 
 def _strangers(connect: Connect) -> tuple[Session, Session]:
@@ -73,7 +82,7 @@ def test_directed_presence_makes_no_subscriber(when: str, connect: Connect) -> N
     alice, bob = connect(label="alice"), user(connect, label="bob")
     if when == "available":
         appear(alice)
-    _direct(alice, bob)
+    _told(alice, bob)
     alice.send("<presence><show>away</show></presence>")
     bob.expect_nothing(
         f"<presence from='{alice.jid}' to='{bob.jid}'><show>away</show></presence>",
@@ -90,7 +99,7 @@ def test_receiver_is_told_of_the_end(when: str, end: str, connect: Connect) -> N
     alice, bob = connect(label="alice"), user(connect, label="bob")
     if when == "available":
         appear(alice)
-    _direct(alice, bob)
+    _told(alice, bob)
     ENDS[end](alice)
     got = bob.expect(_of(alice.jid), "unavailable presence")
     require_equal(got.get("type"), "unavailable", "the type")
@@ -102,7 +111,7 @@ def test_each_receiver_is_told_of_the_end(to: str, connect: Connect) -> None:
     alice, bob = _strangers(connect)
     carol = user(connect, label="carol")
     for receiver in (bob, carol):
-        _direct(alice, receiver, to=receiver.bare_jid if to == "bare" else receiver.jid)
+        _told(alice, receiver, to=receiver.bare_jid if to == "bare" else receiver.jid)
     ENDS["stream-closed"](alice)
     for receiver in (bob, carol):
         receiver.expect(is_presence("unavailable", alice.jid), f"unavailable presence at {receiver.label}")
@@ -112,9 +121,9 @@ def test_each_receiver_is_told_of_the_end(to: str, connect: Connect) -> None:
 @RFC.must("4.6.1", "4.6.3", says="Whoever got directed unavailable presence is not told of the end once more.")
 def test_receiver_of_unavailable_presence_is_not_told_again(end: str, connect: Connect) -> None:
     alice, bob, carol = *_strangers(connect), user(connect, label="carol")
-    _direct(alice, bob)
-    _direct(alice, carol)
-    _direct(alice, bob, kind="unavailable")
+    _told(alice, bob)
+    _told(alice, carol)
+    _told(alice, bob, kind="unavailable")
     ENDS[end](alice)
     carol.expect(is_presence("unavailable", alice.jid), "unavailable presence at who still waits for it")
     bob.expect_nothing(
@@ -128,10 +137,10 @@ def test_receiver_of_unavailable_presence_is_not_told_again(end: str, connect: C
 @RFC.should("4.6.1", says="Whoever sent unavailable presence itself is not told of the end.")
 def test_receiver_that_went_away_is_not_told(connect: Connect) -> None:
     alice, bob, carol = *_strangers(connect), user(connect, label="carol")
-    _direct(alice, bob)
-    _direct(bob, alice)
-    _direct(alice, carol)
-    _direct(bob, alice, kind="unavailable")
+    _told(alice, bob)
+    _told(bob, alice)
+    _told(alice, carol)
+    _told(bob, alice, kind="unavailable")
     ENDS["unavailable"](alice)
     carol.expect(is_presence("unavailable", alice.jid), "unavailable presence at who still waits for it")
     bob.expect_nothing(
@@ -147,7 +156,7 @@ def test_end_of_another_resource_is_not_told(connect: Connect) -> None:
     account = connect.account()
     alice, other = user(connect, account=account, label="alice"), user(connect, account=account, label="other")
     bob = user(connect, label="bob")
-    _direct(alice, bob)
+    _told(alice, bob)
     disappear(other)
     bob.expect_nothing(
         f"<presence type='unavailable' from='{other.jid}' to='{bob.jid}'/>",
@@ -164,7 +173,10 @@ def _subscribed(connect: Connect) -> tuple[Session, Session]:
     """Two, the second of whom is subscribed, and has got the presence of the first, be it once or twice."""
     alice, bob = _strangers(connect)
     subscribe(bob, alice)
-    bob.expect(_of(alice.jid), "the presence behind the approval")
+    try:
+        bob.expect(_of(alice.jid), "the presence behind the approval")
+    except NoAnswer:
+        impossible("no presence comes behind the approval; another check says whether that is a fault")
     alice.sentinel(bob)
     bob.inbox.clear()
     return alice, bob
@@ -181,7 +193,7 @@ def test_directed_presence_reaches_a_subscriber(kind: str, connect: Connect) -> 
 @RFC.should("4.6.3", says="A subscriber who got directed presence has part in later broadcasts as before.")
 def test_directed_presence_leaves_a_subscriber_subscribed(kind: str, connect: Connect) -> None:
     alice, bob = _subscribed(connect)
-    _direct(alice, bob, kind="unavailable" if kind == "unavailable" else None)
+    _told(alice, bob, kind="unavailable" if kind == "unavailable" else None)
     alice.send("<presence><show>away</show></presence>")
     got = bob.expect(_of(alice.jid), "the broadcast")
     require_equal(got.findtext("{*}show"), "away", "show")
@@ -192,7 +204,7 @@ def test_directed_presence_leaves_a_subscriber_subscribed(kind: str, connect: Co
 )
 def test_subscription_behind_directed_presence_counts(connect: Connect) -> None:
     alice, bob = _strangers(connect)
-    _direct(alice, bob)
+    _told(alice, bob)
     subscribe(bob, alice)
     alice.sentinel(bob)
     bob.inbox.clear()
@@ -204,6 +216,6 @@ def test_subscription_behind_directed_presence_counts(connect: Connect) -> None:
 @RFC.must("4.6.1", "3.2.2", says="A cancelled contact is told unavailable presence, though it had directed presence.")
 def test_cancellation_behind_directed_presence_counts(connect: Connect) -> None:
     alice, bob = _subscribed(connect)
-    _direct(alice, bob)
+    _told(alice, bob)
     send(alice, "unsubscribed", bob.bare_jid)
     bob.expect(is_presence("unavailable", alice.jid), "unavailable presence")

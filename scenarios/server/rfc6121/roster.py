@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from lab.plugin import Connect, Specification, impossible, require, require_equal, require_error, require_result
 from lab.wire.namespaces import NS, ROSTER
 from lab.wire.session import Session, new_id, show, stanza_error_condition
+from lab.wire.transport import NoAnswer
 from scenarios.server._contacts import appear, log_out, subscribe
 from scenarios.server.rfc6121._roster import (
     Item,
@@ -18,6 +21,7 @@ from scenarios.server.rfc6121._roster import (
     is_push,
     item_xml,
     not_pushed,
+    noted,
     push,
     pushed,
     removal,
@@ -108,7 +112,7 @@ def test_roster_is_not_changed_by_others(what: str, connect: Connect, bob: Sessi
     jid = _jid(alice)
     if what != "add":
         added(alice, item_xml(jid, "Nurse"))
-        pushed(alice, Item(jid, "Nurse"))
+        noted(alice, jid)
     before = roster(alice)
     reply = change(bob, removal(jid) if what == "remove" else item_xml(jid, "Mallory"), to=alice.bare_jid)
     require_error(reply)
@@ -247,7 +251,8 @@ def test_subscription_in_a_new_item_is_ignored(value: str, connect: Connect) -> 
     alice = interested(connect)
     jid = _jid(alice)
     require_result(change(alice, item_xml(jid, "Nurse", attributes=f"subscription='{value}'")))
-    pushed(alice, Item(jid, "Nurse"))
+    with suppress(NoAnswer):  # that it is pushed at all is the matter of another check
+        pushed(alice, Item(jid, "Nurse"))
     require_equal(roster(alice), {jid: Item(jid, "Nurse")}, "the roster")
 
 
@@ -284,7 +289,7 @@ def test_item_is_updated(update: str, connect: Connect) -> None:
     jid = _jid(alice)
     added(alice, item_xml(jid, "N", ("A",)))
     for session in (alice, other):
-        pushed(session, Item(jid, "N", ("A",)))
+        noted(session, jid)
     xml, new = UPDATES[update]
     wanted = Item(jid, new.name, new.groups)
     require_result(change(alice, xml.format(jid=jid)))
@@ -313,7 +318,7 @@ def test_removal_is_pushed(connect: Connect) -> None:
     jid = _jid(alice)
     added(alice, item_xml(jid, "Nurse"))
     for session in (alice, other):
-        pushed(session, Item(jid, "Nurse"))
+        noted(session, jid)
     require_result(change(alice, removal(jid)))
     for session in (alice, other):
         stanza = push(session, jid)

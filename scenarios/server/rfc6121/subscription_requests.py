@@ -19,6 +19,7 @@ from scenarios.server.rfc6121._playing import (
     bare,
     bring,
     is_presence,
+    kept_request_of,
     request_of,
     send,
     stanza,
@@ -236,7 +237,7 @@ def test_answered_request_comes_no_more(answer: str, connect: Connect) -> None:
     bob = user(connect, label="bob")
     asks(bob, account.jid)
     alice = user(connect, account=account, label="alice")
-    request_of(alice, bob)
+    kept_request_of(alice, bob)
     send(alice, answer, bob.bare_jid)
     alice.sentinel()
     later = user(connect, account=account, label="later")
@@ -254,7 +255,7 @@ def test_repeated_request_is_delivered_once(connect: Connect) -> None:
     for _ in range(3):
         asks(bob, account.jid)
     alice = user(connect, account=account, label="alice")
-    request_of(alice, bob)
+    kept_request_of(alice, bob)
     alice.expect_nothing(
         f"<presence type='subscribe' from='{bob.bare_jid}' to='{alice.bare_jid}'/>",
         is_presence("subscribe", bob.bare_jid),

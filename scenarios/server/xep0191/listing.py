@@ -18,7 +18,7 @@ from lab.wire.namespaces import BLOCKING as NAMESPACE
 from lab.wire.namespaces import NS
 from lab.wire.session import Session, new_id, show
 from scenarios.server._contacts import appear
-from scenarios.server._discovery import advertises
+from scenarios.server._discovery import advertises, answered
 from scenarios.server.xep0191._blocking import (
     ask_to_block,
     block,
@@ -37,7 +37,8 @@ ROMEO, IAGO, PARIS = "romeo@montague.example", "iago@venice.example", "paris@ver
 @BLOCKING.must("3.1", says="A server that keeps block lists says so: disco#info lists urn:xmpp:blocking.")
 def test_support_is_advertised(connect: Connect) -> None:
     session = connect(label="alice")
-    if session.iq("get", f"<blocklist xmlns='{NAMESPACE}'/>").get("type") != "result":
+    reply = answered(lambda: session.iq("get", f"<blocklist xmlns='{NAMESPACE}'/>"))
+    if reply.get("type") != "result":
         unsupported("block lists")
     listed = advertises(session, session.domain, NAMESPACE)
     require(listed, f"the feature {NAMESPACE}", "it is not listed, though block lists are kept")
