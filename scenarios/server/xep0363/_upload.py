@@ -56,10 +56,12 @@ class Slot:
 def service(session: Session, connect: Connect) -> str:
     """The address of the upload service, which says that it is one (§3); else the check is `unsupported`.
 
-    Where the cell names none, the server's items are looked through.
+    Where the cell names none, the server's items are looked through, but for the lab's own component, which answers
+    nobody.
     """
-    named = connect.cell.services.get("upload")
-    found = [jid for jid in ([named] if named else items(session)) if UPLOAD in features(info(session, jid))]
+    named, ours = connect.cell.services.get("upload"), connect.cell.component
+    listed = [named] if named else [jid for jid in items(session) if ours is None or jid != ours.domain]
+    found = [jid for jid in listed if UPLOAD in features(info(session, jid))]
     if not found:
         unsupported(UPLOAD)
     return found[0]
