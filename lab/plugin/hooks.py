@@ -73,6 +73,7 @@ SELECTED = pytest.StashKey[list[str]]()
 WORKERS_SELECTED = "stanzalab_selected"
 """The same in pytest-xdist's `workerinput`."""
 NOTICE_SECONDS = 1.0  # until the engine has seen that its subject is gone
+DEADLY_SECONDS = 5.0  # … of a check that has this process to itself, as one has that is listed as deadly
 
 
 @dataclass
@@ -259,9 +260,10 @@ def _look_for_a_crash(progress: Progress, item: pytest.Item, cut_off: bool) -> N
     if path is None or progress.outcome not in {Outcome.FAIL, Outcome.NON_STRICT}:
         return
     role = item.stash[CHECK].role
+    patience = NOTICE_SECONDS if hasattr(item.config, "workerinput") else DEADLY_SECONDS
     for name, folder in sides_in(Path(path)) if role == "federation" else [("", Path(path).parent)]:
         try:
-            exit_ = engines.exit_since(progress.started, folder, within=NOTICE_SECONDS if cut_off else 0.0)
+            exit_ = engines.exit_since(progress.started, folder, within=patience if cut_off else 0.0)
         except MachineError as error:
             progress.outcome, progress.reason = Outcome.ERROR, str(error)
             return
