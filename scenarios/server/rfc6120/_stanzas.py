@@ -5,6 +5,7 @@ Comparing is done on the XML information, not on its spelling: prefixes and quot
 
 from __future__ import annotations
 
+import pytest
 from lxml import etree
 
 from lab.plugin import require, require_equal
@@ -39,6 +40,13 @@ def become_available(session: Session) -> None:
     """Send initial presence and wait until the server has taken it in."""
     session.send("<presence/>")
     session.sentinel()
+
+
+@pytest.fixture(name="bob")
+def available_bob(bob: Session) -> Session:
+    """`bob`, available, where it is imported: whether a client that is not gets stanzas is a check of `routing`."""
+    become_available(bob)
+    return bob
 
 
 def share_presence(session: Session, other: Session) -> None:

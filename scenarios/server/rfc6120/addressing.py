@@ -12,6 +12,7 @@ from lab.wire.namespaces import LAB, NS, ROSTER
 from lab.wire.session import Session, StreamFailed, localname, new_id
 from scenarios.server.rfc6120._stanzas import (
     UNKNOWN,
+    available_bob,  # noqa: F401 - the fixture `bob` of this module
     become_available,
     deliver,
     identifier,
@@ -23,13 +24,6 @@ from scenarios.server.rfc6120._stanzas import (
 )
 
 RFC = Specification("RFC 6120")
-
-
-@pytest.fixture
-def bob(bob: Session) -> Session:
-    """Available: whether a client that is not gets stanzas too is a check of `routing`."""
-    become_available(bob)
-    return bob
 
 
 every_kind = pytest.mark.parametrize("kind", ["message", "presence", "iq"])

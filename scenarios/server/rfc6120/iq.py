@@ -13,6 +13,7 @@ from lab.wire.session import Session, localname, new_id
 from scenarios.server.rfc6120._stanzas import (
     UNKNOWN,
     answers,
+    available_bob,  # noqa: F401 - the fixture `bob` of this module
     become_available,
     deliver,
     require_delivered,
@@ -22,13 +23,6 @@ from scenarios.server.rfc6120._stanzas import (
 RFC = Specification("RFC 6120")
 
 pytestmark = on_every_transport
-
-
-@pytest.fixture
-def bob(bob: Session) -> Session:
-    """Available: whether a client that is not gets stanzas too is a check of `routing`."""
-    become_available(bob)
-    return bob
 
 
 get_and_set = pytest.mark.parametrize("kind", ["get", "set"])

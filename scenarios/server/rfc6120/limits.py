@@ -14,7 +14,10 @@ from lab.plugin.judge import Missed
 from lab.wire.namespaces import DISCO_INFO, STREAM_LIMITS
 from lab.wire.negotiation import header
 from lab.wire.session import NoAnswer, Session, StreamFailed, localname, new_id, stanza_error_condition
-from scenarios.server.rfc6120._stanzas import become_available, deliver
+from scenarios.server.rfc6120._stanzas import (
+    available_bob,  # noqa: F401 - the fixture `bob` of this module
+    deliver,
+)
 from scenarios.server.rfc6120._streams import expect_end
 
 RFC = Specification("RFC 6120")
@@ -30,13 +33,6 @@ ABOVE = 64 * 1024
 """Bytes beyond it: a server may count by what it reads at a time."""
 BUSY = 4
 """Times the usual patience: these checks run side by side, and keep a server busy with megabytes."""
-
-
-@pytest.fixture
-def bob(bob: Session) -> Session:
-    """Available: whether a client that is not gets stanzas too is a check of `routing`."""
-    become_available(bob)
-    return bob
 
 
 def sized(to: str, size: int) -> tuple[str, str]:

@@ -11,16 +11,16 @@ from lab.plugin import Connect, Specification, Stage, require, require_equal
 from lab.wire.namespaces import CLIENT, LAB, XML_LANG
 from lab.wire.negotiation import authenticate, bind, expect_header, header
 from lab.wire.session import Session, localname, new_id, parse, stanza_error_condition
-from scenarios.server.rfc6120._stanzas import UNKNOWN, become_available, deliver, require_delivered, require_no_copy
+from scenarios.server.rfc6120._stanzas import (
+    UNKNOWN,
+    available_bob,  # noqa: F401 - the fixture `bob` of this module
+    become_available,
+    deliver,
+    require_delivered,
+    require_no_copy,
+)
 
 RFC = Specification("RFC 6120")
-
-
-@pytest.fixture
-def bob(bob: Session) -> Session:
-    """Available: whether a client that is not gets stanzas too is a check of `routing`."""
-    become_available(bob)
-    return bob
 
 
 A, B = f"{LAB}:a", f"{LAB}:b"

@@ -15,17 +15,13 @@ from lab.wire.negotiation import header
 from lab.wire.session import Session, new_id
 from lab.wire.stream import StreamClosed
 from lab.wire.transport import NoAnswer
-from scenarios.server.rfc6120._stanzas import become_available
+from scenarios.server.rfc6120._stanzas import (
+    available_bob,  # noqa: F401 - the fixture `bob` of this module
+    become_available,
+)
 from scenarios.server.rfc6120._streams import expect_gone, introduce, open_with
 
 RFC = Specification("RFC 6120")
-
-
-@pytest.fixture
-def bob(bob: Session) -> Session:
-    """Available: whether a client that is not gets stanzas too is a check of `routing`."""
-    become_available(bob)
-    return bob
 
 
 CLOSE = "</stream:stream>"

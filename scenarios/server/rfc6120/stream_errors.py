@@ -18,7 +18,7 @@ from lab.wire.negotiation import header
 from lab.wire.session import Session, StreamEnded, StreamFailed, new_id, stream_error_condition
 from lab.wire.stream import Element
 from lab.wire.transport import ConnectionLost, NoAnswer
-from scenarios.server.rfc6120._stanzas import become_available
+from scenarios.server.rfc6120._stanzas import available_bob  # noqa: F401 - the fixture `bob` of this module
 from scenarios.server.rfc6120._streams import (
     CONDITIONS,
     expect_end,
@@ -30,13 +30,6 @@ from scenarios.server.rfc6120._streams import (
 )
 
 RFC = Specification("RFC 6120")
-
-
-@pytest.fixture
-def bob(bob: Session) -> Session:
-    """Available: whether a client that is not gets stanzas too is a check of `routing`."""
-    become_available(bob)
-    return bob
 
 
 BROKEN = "<message><body>no end tag</message>"

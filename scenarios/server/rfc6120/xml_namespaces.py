@@ -17,17 +17,15 @@ from lab.wire.negotiation import header
 from lab.wire.session import Session, StreamEnded, StreamFailed, new_id, parse, show
 from lab.wire.stream import Element
 from lab.wire.transport import ConnectionLost, NoAnswer
-from scenarios.server.rfc6120._stanzas import become_available, deliver, same
+from scenarios.server.rfc6120._stanzas import (
+    available_bob,  # noqa: F401 - the fixture `bob` of this module
+    become_available,
+    deliver,
+    same,
+)
 from scenarios.server.rfc6120._streams import CONDITIONS, bound_with
 
 RFC = Specification("RFC 6120")
-
-
-@pytest.fixture
-def bob(bob: Session) -> Session:
-    """Available: whether a client that is not gets stanzas too is a check of `routing`."""
-    become_available(bob)
-    return bob
 
 
 PAYLOADS = {

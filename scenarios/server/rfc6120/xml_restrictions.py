@@ -12,7 +12,10 @@ from lab.plugin import Connect, Specification, Stage, proved_by, require
 from lab.wire.namespaces import DISCO_INFO, STREAM, TLS
 from lab.wire.negotiation import header
 from lab.wire.session import Session, StreamFailed, new_id
-from scenarios.server.rfc6120._stanzas import become_available, deliver
+from scenarios.server.rfc6120._stanzas import (
+    available_bob,  # noqa: F401 - the fixture `bob` of this module
+    deliver,
+)
 from scenarios.server.rfc6120._streams import (
     CONDITIONS,
     expect_features,
@@ -23,13 +26,6 @@ from scenarios.server.rfc6120._streams import (
 )
 
 RFC = Specification("RFC 6120")
-
-
-@pytest.fixture
-def bob(bob: Session) -> Session:
-    """Available: whether a client that is not gets stanzas too is a check of `routing`."""
-    become_available(bob)
-    return bob
 
 
 FORBIDDEN = {
