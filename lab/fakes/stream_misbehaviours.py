@@ -6,7 +6,7 @@ from itertools import count
 
 from lab.fakes.behaviour import Behaviour
 from lab.fakes.connection import Connection
-from lab.wire.namespaces import SASL
+from lab.wire.namespaces import SASL, STREAM_ERROR
 
 # --- SASL and bind
 
@@ -82,6 +82,14 @@ class KeepsStreamAfterError(Behaviour):
 
     def on_error(self, connection: Connection, error: str) -> None:
         connection.send(error)
+
+
+class UndefinedConditionAlone(Behaviour):
+    """Says undefined-condition whatever is wrong with a stream, and nothing else."""
+
+    def on_error(self, connection: Connection, error: str) -> None:
+        vague = f"<stream:error><undefined-condition xmlns='{STREAM_ERROR}'/></stream:error>"
+        super().on_error(connection, vague)
 
 
 class NoCloseNotify(Behaviour):

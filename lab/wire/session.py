@@ -276,10 +276,10 @@ class Session:
         see that this check notices. Raises PeerError with the stanza that came.
         """
         (after or self).sentinel(self if after and after is not self else None)
-        self._forbid(forbidden, matches, what)
+        self.forbid(forbidden, matches, what)
 
-    def _forbid(self, forbidden: str, matches: Matches, what: str) -> None:
-        """Raise PeerError where something that fits is in the inbox."""
+    def forbid(self, forbidden: str, matches: Matches, what: str) -> None:
+        """As `expect_nothing`, of what is in the inbox already."""
         if self.inject and self.inject(self, forbidden):
             self.inbox.append(parse(forbidden, default=self.namespace))
         for place, element in enumerate(self.inbox):
@@ -296,7 +296,7 @@ class Session:
             self.expect(lambda _: False, timeout=QUIET_SECONDS)
         except PeerError as error:
             self.trace.note(self.label, f"looked at what has come: {error.message}")
-        self._forbid(forbidden, matches, what)
+        self.forbid(forbidden, matches, what)
 
     def expect_stream_error(self, *conditions: str) -> Element:
         """Wait for a stream error with one of `conditions` (any, when none is given); stanzas are passed over.

@@ -90,6 +90,14 @@ def _(connect: Connect) -> None:
     session.sentinel()
 
 
+@proves("undefined-condition-alone")
+def _(connect: Connect) -> None:
+    session = connect()
+    session.send("<message from='somebody@else.test'/>")
+    assert len(session.expect_stream_error("undefined-condition")) == 1
+    session.expect_closed()
+
+
 @proves("no-close-notify")
 def _(connect: Connect) -> None:
     session = connect()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from base64 import b64decode, b64encode
+from contextlib import suppress
 from dataclasses import dataclass
 
 from lab.cell import Account
@@ -16,7 +17,7 @@ from lab.errors import PeerError
 from lab.plugin import Connect, Stage, require, unsupported
 from lab.wire import negotiation
 from lab.wire.namespaces import SASL
-from lab.wire.session import Session, localname, new_id, show
+from lab.wire.session import Session, StreamEnded, StreamFailed, localname, new_id, show
 from lab.wire.stream import Element
 from lab.wire.transport import ConnectionLost, NoAnswer, TlsFailed, client_context
 
@@ -52,6 +53,13 @@ def auth(session: Session, mechanism: str, content: str = "") -> Element:
     """Send an <auth/> with this content, as written; answer what comes back."""
     session.send(f"<auth xmlns='{SASL}' mechanism='{mechanism}'>{content}</auth>")
     return session.receive()
+
+
+def require_no_success(session: Session) -> None:
+    """Whatever is sent next, or nothing, or the end: it is no `<success/>`."""
+    with suppress(StreamFailed, StreamEnded, ConnectionLost, NoAnswer):
+        session.inbox.append(session.receive())
+    session.forbid(f"<success xmlns='{SASL}'/>", lambda element: is_sasl(element, "success"), "<success/>")
 
 
 def respond(session: Session, content: str) -> Element:

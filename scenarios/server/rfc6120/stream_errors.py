@@ -11,8 +11,7 @@ import pytest
 from lxml import etree
 
 from lab.errors import PeerError
-from lab.plugin import Connect, Specification, Stage, impossible, require, require_equal
-from lab.plugin.judge import Missed
+from lab.plugin import Connect, Specification, Stage, impossible, proved_by, require, require_equal
 from lab.wire.namespaces import BIND, CLIENT, SERVER, STREAM, STREAM_ERROR, XML_LANG
 from lab.wire.negotiation import header
 from lab.wire.session import Session, StreamEnded, StreamFailed, new_id, stream_error_condition
@@ -23,9 +22,8 @@ from scenarios.server.rfc6120._streams import (
     CONDITIONS,
     expect_end,
     expect_gone,
-    expect_refusal,
     introduce,
-    refused_header,
+    open_with,
     text_of,
 )
 
@@ -35,26 +33,27 @@ RFC = Specification("RFC 6120")
 BROKEN = "<message><body>no end tag</message>"
 
 
-def over_the_header(connect: Connect) -> Element:
-    return refused_header(connect(Stage.CONNECTED), header(to="unknown.invalid"))
+def over_the_header(connect: Connect) -> Session:
+    session = connect(Stage.CONNECTED)
+    open_with(session, header(to="unknown.invalid"))
+    return session
 
 
-def before_tls(connect: Connect) -> Element:
-    session = connect(Stage.OPENED)
+def before_tls(connect: Connect) -> Session:
+    return _broken(connect(Stage.OPENED))
+
+
+def after_tls(connect: Connect) -> Session:
+    return _broken(connect(Stage.SECURED))
+
+
+def when_bound(connect: Connect) -> Session:
+    return _broken(connect())
+
+
+def _broken(session: Session) -> Session:
     session.send(BROKEN)
-    return expect_refusal(session)
-
-
-def after_tls(connect: Connect) -> Element:
-    session = connect(Stage.SECURED)
-    session.send(BROKEN)
-    return expect_refusal(session)
-
-
-def when_bound(connect: Connect) -> Element:
-    session = connect()
-    session.send(BROKEN)
-    return expect_refusal(session)
+    return session
 
 
 provoked = pytest.mark.parametrize(
@@ -66,7 +65,7 @@ provoked = pytest.mark.parametrize(
         pytest.param(when_bound, id="bound"),
     ],
 )
-Provoke = Callable[[Connect], Element]
+Provoke = Callable[[Connect], Session]
 
 
 @RFC.must(
@@ -76,7 +75,7 @@ Provoke = Callable[[Connect], Element]
 )
 @provoked
 def test_stream_error_has_one_defined_condition(connect: Connect, provoke: Provoke) -> None:
-    error = _provoked(connect, provoke)
+    error = _error(connect, provoke)
     names = [etree.QName(child) for child in error]
     ours = [name.localname for name in names if name.namespace == STREAM_ERROR]
     conditions = [name for name in ours if name != "text"]
@@ -86,18 +85,18 @@ def test_stream_error_has_one_defined_condition(connect: Connect, provoke: Provo
     require(not strange, "application-specific conditions in a namespace of their own", error)
 
 
-def _provoked(connect: Connect, provoke: Provoke) -> Element:
-    """The stream error, or the check is `impossible`: that there is one is the matter of others."""
+def _error(connect: Connect, provoke: Provoke) -> Element:
+    """The stream error as it is, or the check is `impossible`: that one comes, and what it says, others judge."""
     try:
-        return provoke(connect)
-    except (PeerError, Missed) as error:
+        return provoke(connect).expect_stream_error()
+    except PeerError as error:
         impossible(f"there is no stream error to look at: {error}")
 
 
 @RFC.should("4.9.2", says="The text of a stream error says in which language it is.")
 @provoked
 def test_stream_error_text_has_a_language(connect: Connect, provoke: Provoke) -> None:
-    error = provoke(connect)
+    error = _error(connect, provoke)
     text = text_of(error)
     if text is None:
         impossible("this stream error came without a text")
@@ -105,9 +104,10 @@ def test_stream_error_text_has_a_language(connect: Connect, provoke: Provoke) ->
 
 
 @RFC.should_not("4.9.3.21", says="undefined-condition is used only beside an application-specific condition.")
+@proved_by("undefined-condition-alone")
 @provoked
 def test_undefined_condition_is_not_used_alone(connect: Connect, provoke: Provoke) -> None:
-    error = provoke(connect)
+    error = _error(connect, provoke)
     own = [child for child in error if etree.QName(child).namespace != STREAM_ERROR]
     require(
         own or stream_error_condition(error) != "undefined-condition",
@@ -123,7 +123,7 @@ def test_undefined_condition_is_not_used_alone(connect: Connect, provoke: Provok
 def test_stream_error_is_followed_by_the_closing_tag(connect: Connect, stage: Stage) -> None:
     session = connect(stage)
     session.send(BROKEN)
-    _provoked(connect, lambda _: session.expect_stream_error())
+    _error(connect, lambda _: session)
     session.expect_closed()
 
 

@@ -108,6 +108,11 @@ def test_message(rule: Rule, connect: Connect, stranger: Session) -> None:
 def _answered(rule: Rule, there: Addressee, stranger: Session, identifier: str) -> bool:
     """Whether an answer has come by now: one error, of the account's, where there may be one."""
     stranger.sentinel()
+    stranger.forbid(
+        f"<message id='{identifier}' from='{there.bare}' to='{stranger.jid}'/>",
+        lambda e: e.get("id") == identifier and e.get("type") != "error",
+        "an answer that is no error",
+    )
     answers = [e for e in stranger.inbox if e.get("id") == identifier]
     if answers:
         require("E" in rule.allowed, ", or ".join(SPOKEN[letter] for letter in rule.allowed), answers[0])

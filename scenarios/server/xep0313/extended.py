@@ -33,7 +33,9 @@ def _extended(connect: Connect, kind: Kind, count: int) -> tuple[Archive, list[s
     """An extended archive with so many messages, and their ids; else the check is `unsupported`."""
     archive = filled(connect, kind, count)
     _needs_extension(archive)
-    return archive, archive.page().ids
+    ids = archive.page().ids
+    require_equal(len(ids), count, "the number of messages in the archive")
+    return archive, ids
 
 
 def _needs_extension(archive: Archive) -> None:
