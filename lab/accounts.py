@@ -19,7 +19,7 @@ from lab.wire.negotiation import Stage
 from lab.wire.session import Session
 from lab.wire.transport import ConnectionLost, ConnectionRefused, NoAnswer
 
-COMEBACK_SECONDS = 8.0  # for a subject that crashed and is being restarted, or that hangs for a while
+COMEBACK_SECONDS = 20.0  # for a subject that crashed and is being restarted, or that is kept busy for a while
 NOTICE_SECONDS = 0.5  # until the engine has seen that its subject is gone
 BETWEEN_SECONDS = 0.1
 FRUITLESS = 2  # waits in vain after which a subject is taken to hang for good

@@ -188,7 +188,8 @@ class Remote:
     def _asked_on(self, jid: str) -> ServerSession:
         """The stream on which the subject asks us about a key: a new one, or the one that we know."""
         certificate = self.certificate if jid == self.domain else self.certificate_of(jid)
-        timeout = self._cell.patience if self._known is None else ELSEWHERE
+        # It looks our name up first, and may open a stream and log in before it asks.
+        timeout = 2 * self._cell.patience if self._known is None else ELSEWHERE
         try:
             return self._adopted(self._received(Stage.SECURED, certificate, timeout=timeout, jid=jid))
         except NoAnswer:
