@@ -192,8 +192,7 @@ class ClientSession:
         whole = b"".join(chunks)
         if len(item.chunks) > 1:  # nobody could read a part
             self.recorded.to_client(whole)
-        for chunk in chunks:
-            self._tap.inject(chunk)
+        self._tap.inject(*chunks)
 
     def _behind(self, items: Sequence[Item], patience: float) -> bool:
         """Whether the sentinel of the server's is answered; what must be is waited for, and shown."""

@@ -130,9 +130,12 @@ class Tap:
 
     # --- what a check does with it
 
-    def inject(self, piece: Piece) -> None:
-        """Send something to the client, as if the server had: it stands behind all that was passed on before."""
-        self._hand_in((True, piece))
+    def inject(self, *pieces: Piece) -> None:
+        """Send something to the client, as if the server had: it stands behind all that was passed on before.
+
+        Nothing comes between pieces that are handed in together.
+        """
+        self._hand_in(*((True, piece) for piece in pieces))
 
     def send_as_client(self, piece: Piece) -> None:
         """Send something to the server, as if the client had."""
@@ -256,8 +259,8 @@ class Tap:
                 self._reader.waited(time.monotonic() - began)
             return made
 
-    def _hand_in(self, piece: tuple[bool, Piece] | None) -> None:
-        self._handed_in.append(piece)
+    def _hand_in(self, *pieces: tuple[bool, Piece] | None) -> None:
+        self._handed_in.extend(pieces)  # all at once, for the thread that takes them
         self._rouse()
 
     def _rouse(self) -> None:

@@ -56,6 +56,29 @@ def test_what_is_injected_reaches_the_side_that_it_is_for(tapping: Tapping, conn
     assert not tap.sent(lambda e: e.get("id") == "ours"), "what the tap sends in its place, the client did not send"
 
 
+def test_nothing_comes_between_pieces(
+    tapping: Tapping, connecting: Connecting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the server answers, which the tap passes on, stanzas are injected in pieces that are none themselves."""
+    tap = tapping()
+    client = connecting(tap)
+    rouse = tap._rouse
+
+    def rouse_and_dawdle() -> None:
+        rouse()
+        time.sleep(0.005)  # time for the tap to send what it has been handed so far, and what the server answered
+
+    monkeypatch.setattr(tap, "_rouse", rouse_and_dawdle)
+    message = "<message id='{}' from='eve@fake.test'><body>in pieces</body></message>"
+    for number in range(20):
+        client.send(f"<iq type='get' id='asked-{number}' to='fake.test'><ping xmlns='{PING}'/></iq>")
+        data = message.format(number).encode()
+        tap.inject(data[:4], data[4:40], data[40:-3], data[-3:])
+    for number in range(20):
+        assert client.expect(str(number)).findtext("{*}body") == "in pieces"
+        assert client.expect(f"asked-{number}").get("type") == "result"
+
+
 def test_a_filter_drops_and_changes(tapping: Tapping, connecting: Connecting) -> None:
     tap = tapping()
     client = connecting(tap)

@@ -26,8 +26,7 @@ def addressed(client: ClientUnderTest) -> str:
 
 def require_shown(client: ClientUnderTest, pieces: Sequence[str | bytes], body: str) -> None:
     """The check fails unless the client shows a message of that text."""
-    for piece in pieces:
-        client.tap.inject(piece)
+    client.tap.inject(*pieces)
     event = client.shows("message", lambda e: e["body"] == body, f"the message {body!r}, shown")
     require(event["from"].startswith(f"{STRANGER}-"), "the sender shown", str(event))
 
