@@ -3,6 +3,7 @@
 from lab.plugin.connections import Connect
 from lab.plugin.judge import (
     impossible,
+    premise,
     require,
     require_equal,
     require_error,
@@ -18,6 +19,7 @@ __all__ = [
     "Stage",
     "impossible",
     "on_every_transport",
+    "premise",
     "proved_by",
     "require",
     "require_equal",

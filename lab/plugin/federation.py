@@ -43,8 +43,8 @@ class Remote:
         self.zone = federation.zone
         self.door = Door(federation.host)
         self.direct = direct
-        self._known: ServerSession | None = None
-        self._at_hand: ServerSession | None = None
+        self._known: ServerSession | None = None  # the subject's last stream
+        self._at_hand: ServerSession | None = None  # the same, where nobody has received it yet
         place = f"{'d' if direct else 's'}{self.door.port}.{federation.zone}"
         self.domain = f"r{token_hex(4)}.{place}"
 
@@ -174,9 +174,9 @@ class Remote:
 
     def _log_in(self, session: ServerSession) -> None:
         """By the certificate; by dialback where that is all that is offered."""
-        if session.features is None or session.features.find("dialback:dialback", NS) is None:
+        features = session.features
+        if _offers_external(session) or features is None or features.find("dialback:dialback", NS) is None:
             needs_external(session)
-        if _offers_external(session):
             s2s.log_in_by_certificate(session)
             s2s.open_server_stream(session)
             return

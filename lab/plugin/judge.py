@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from collections.abc import Callable
+from typing import NoReturn, TypeVar
 
 from lab.wire.session import localname, show, stanza_error_condition
 from lab.wire.stream import Element
+from lab.wire.transport import NoAnswer
+
+T = TypeVar("T")
 
 
 class Missed(AssertionError):
@@ -63,3 +67,11 @@ def unsupported(what: str) -> NoReturn:
 def impossible(why: str) -> NoReturn:
     """This set-up cannot test the requirement; `why` says what is missing."""
     raise Impossible(why)
+
+
+def premise(awaited: Callable[[], T], otherwise: str) -> T:
+    """What a check starts from. Where it does not come, which another check judges, this one is `impossible`."""
+    try:
+        return awaited()
+    except NoAnswer:
+        impossible(otherwise)

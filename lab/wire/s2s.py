@@ -374,9 +374,7 @@ def log_in_by_dialback(session: ServerSession, asked_on: Callable[[], ServerSess
     """
     session.send(dialback("result", session, token_hex(20)))
     asking = asked_on()
-    asked = expect_verify(asking)
-    facts = {"sender": asked.get("to", ""), "to": asked.get("from", ""), "stream_id": asked.get("id", "")}
-    asking.send(dialback("verify", asking, kind="valid", **facts))
+    answer_verify(asking, expect_verify(asking), "valid")
     told = session.expect(lambda e: is_dialback(e, "result"), "<db:result/>")
     if told.get("type") != "valid":
         raise PeerError("dialback failed", expected="<db:result type='valid'/>", seen=show(told))
@@ -390,3 +388,9 @@ def expect_verify(session: ServerSession) -> Element:
         if is_dialback(element, "verify"):
             return element
         _believe(session, element)
+
+
+def answer_verify(session: ServerSession, asked: Element, kind: str, content: str = "", **other: str) -> None:
+    """Answer a `<db:verify/>`, to whom it came from; `other` attributes than the right ones can be given."""
+    facts = {"sender": asked.get("to", ""), "to": asked.get("from", ""), "stream_id": asked.get("id", ""), **other}
+    session.send(dialback("verify", session, content, kind=kind, **facts))

@@ -6,11 +6,19 @@ from collections.abc import Callable
 
 import pytest
 
-from lab.plugin import Connect, Specification, impossible, require, require_equal, require_result, unsupported
+from lab.plugin import (
+    Connect,
+    Specification,
+    impossible,
+    premise,
+    require,
+    require_equal,
+    require_result,
+    unsupported,
+)
 from lab.wire.namespaces import AVATAR_DATA, AVATAR_METADATA, MUC, NS, VCARD
 from lab.wire.session import Session, localname, new_id, stanza_error_condition
 from lab.wire.stream import Element
-from lab.wire.transport import NoAnswer
 from scenarios.server import _avatar, _pep
 from scenarios.server._avatar import (
     CONVERSION,
@@ -197,10 +205,10 @@ def test_image_is_published_before_its_metadata(connect: Connect) -> None:
     before = [_pep.items(e) for e in client.session.inbox if _pep.tells_of(AVATAR_DATA)(e)]
     if any(image.hash in items for items in before):
         return
-    try:
-        behind = client.expect(_pep.tells_of(AVATAR_DATA, image.hash), "the image's notification")
-    except NoAnswer:
-        impossible("nobody is notified of the data node, which §3.2 does not ask for")
+    behind = premise(
+        lambda: client.expect(_pep.tells_of(AVATAR_DATA, image.hash), "the image's notification"),
+        "nobody is notified of the data node, which §3.2 does not ask for",
+    )
     require(False, "the image's notification before that of the metadata", behind)
 
 

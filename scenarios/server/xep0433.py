@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import pytest
 
 from lab.plugin import Connect, Specification, impossible, require, require_equal, require_result, unsupported
-from lab.wire.namespaces import CHANNEL_SEARCH, DISCO_ITEMS, NS, RSM
+from lab.wire.namespaces import CHANNEL_SEARCH, NS, RSM
 from lab.wire.session import Session, new_id, show, stanza_error_condition
 from lab.wire.stream import Element
 from lab.wire.transport import NoAnswer
 from scenarios.server._caps import form_type
-from scenarios.server._discovery import advertises, answered
+from scenarios.server._discovery import advertises, answered, services
 from scenarios.server._forms import submit
 
 XEP = Specification("XEP-0433")
@@ -82,15 +82,14 @@ def _asked(session: Session, jid: str, inside: str = "") -> Element:
     return reply
 
 
-def _candidates(session: Session) -> list[str]:
+def _candidates(session: Session, connect: Connect) -> list[str]:
     """The server, and the services that it lists."""
-    items = answered(lambda: session.iq("get", f"<query xmlns='{DISCO_ITEMS}'/>", to=session.domain))
-    listed = [item.get("jid", "") for item in items.iterfind("items:query/items:item", NS)]
+    listed = answered(lambda: services(session, connect))
     return list(dict.fromkeys([session.domain, *(jid for jid in listed if jid and "@" not in jid)]))
 
 
 def _searches(session: Session, jid: str) -> bool:
-    """Whether one of them says that it is a search service. Who says nothing may be the lab's own component."""
+    """Whether one of them says that it is a search service; who says nothing is none."""
     try:
         return advertises(session, jid, CHANNEL_SEARCH)
     except NoAnswer:
@@ -99,7 +98,7 @@ def _searches(session: Session, jid: str) -> bool:
 
 def _service(connect: Connect) -> Service:
     session = connect(label="alice")
-    jid = next((jid for jid in _candidates(session) if _searches(session, jid)), None)
+    jid = next((jid for jid in _candidates(session, connect) if _searches(session, jid)), None)
     if jid is None:
         unsupported(CHANNEL_SEARCH)
     reply = _asked(session, jid)
@@ -126,8 +125,9 @@ def _needs(service: Service, *fields: str) -> None:
 @XEP.must("4.1", "4.2.2", says="Who answers searches lists the feature urn:xmpp:channel-search:0:search.")
 def test_support_is_advertised(connect: Connect) -> None:
     session = connect(label="alice")
-    found = [jid for jid in _candidates(session) if _searches(session, jid)]
-    for jid in _candidates(session):
+    candidates = _candidates(session, connect)
+    found = [jid for jid in candidates if _searches(session, jid)]
+    for jid in candidates:
         try:
             reply = _asked(session, jid)
         except NoAnswer:

@@ -29,7 +29,7 @@ from lab.wire.s2s import (
 from lab.wire.session import Session, StreamEnded, StreamFailed, localname, new_id, show
 from lab.wire.stream import Element, Received
 from lab.wire.transport import ConnectionLost, NoAnswer, client_context
-from scenarios.server.rfc6120._sasl import is_sasl
+from scenarios.server.rfc6120._sasl import forbid_success, is_sasl
 
 UNKNOWN = f"<unheard-of xmlns='{LAB}'><detail of='it'>text</detail></unheard-of>"
 """A payload that no server knows."""
@@ -193,7 +193,7 @@ def require_no_login(connected: Callable[[], ServerSession]) -> None:
     except PeerError:
         return
     session.inbox += end_of(session)
-    session.forbid(f"<success xmlns='{SASL}'/>", lambda element: is_sasl(element, "success"), "<success/>")
+    forbid_success(session)
 
 
 def _silent(error: LabError) -> bool:

@@ -59,6 +59,11 @@ def require_no_success(session: Session) -> None:
     """Whatever is sent next, or nothing, or the end: it is no `<success/>`."""
     with suppress(StreamFailed, StreamEnded, ConnectionLost, NoAnswer):
         session.inbox.append(session.receive())
+    forbid_success(session)
+
+
+def forbid_success(session: Session) -> None:
+    """What has come is no `<success/>`."""
     session.forbid(f"<success xmlns='{SASL}'/>", lambda element: is_sasl(element, "success"), "<success/>")
 
 

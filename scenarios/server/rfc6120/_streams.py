@@ -11,7 +11,7 @@ import pytest
 
 from lab.cell import Account
 from lab.errors import PeerError
-from lab.plugin import Connect, Stage, impossible, require
+from lab.plugin import Connect, Stage, premise, require
 from lab.wire.namespaces import STREAM, STREAM_ERROR
 from lab.wire.negotiation import authenticate, bind, expect_header, header, starttls
 from lab.wire.session import Session, StreamFailed, localname, show, stream_error_condition
@@ -163,13 +163,12 @@ def introduce(alice: Session, bob: Session) -> None:
     bob.send("<presence/>")
     bob.sentinel()
     alice.send(f"<presence/><presence to='{bob.jid}'/>")
-    try:
-        bob.expect(
-            lambda e: localname(e) == "presence" and e.get("from") == alice.jid and e.get("type") is None,
-            f"presence of {alice.jid}",
-        )
-    except NoAnswer:
-        impossible("directed presence is not delivered; another check says whether that is a fault")
+    premise(
+        lambda: bob.expect(
+            lambda e: localname(e) == "presence" and e.get("from") == alice.jid and e.get("type") is None
+        ),
+        "directed presence is not delivered; another check says whether that is a fault",
+    )
 
 
 def expect_gone(bob: Session, alice: Session) -> None:

@@ -25,7 +25,6 @@ from scenarios.server.rfc6120._stanzas import (
 
 RFC = Specification("RFC 6120")
 
-
 every_kind = pytest.mark.parametrize("kind", ["message", "presence", "iq"])
 
 

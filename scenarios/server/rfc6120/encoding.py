@@ -23,7 +23,6 @@ from scenarios.server.rfc6120._streams import (
 
 RFC = Specification("RFC 6120")
 
-
 BROKEN = {
     "lone-continuation-byte": b"\x80",
     "overlong-form": b"\xc0\xaf",

@@ -22,7 +22,6 @@ from scenarios.server.rfc6120._stanzas import (
 
 RFC = Specification("RFC 6120")
 
-
 A, B = f"{LAB}:a", f"{LAB}:b"
 
 EXTENSIONS = {

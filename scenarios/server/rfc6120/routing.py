@@ -7,10 +7,18 @@ from __future__ import annotations
 
 import pytest
 
-from lab.plugin import Connect, Specification, impossible, require, require_equal, require_error, require_result
+from lab.plugin import (
+    Connect,
+    Specification,
+    impossible,
+    premise,
+    require,
+    require_equal,
+    require_error,
+    require_result,
+)
 from lab.wire.namespaces import CLIENT, NS, ROSTER
 from lab.wire.session import Session, localname, new_id, parse, stanza_error_condition
-from lab.wire.transport import NoAnswer
 from scenarios.server.rfc6120._stanzas import (
     UNKNOWN,
     answers,
@@ -330,11 +338,10 @@ def _target(xml: str) -> str:
 def test_errors_do_not_leak_presence(state: str, alice: Session, bob: Session, connect: Connect) -> None:
     user = bob.bare_jid if state == "online" else connect.account().jid
     become_available(bob)
-    try:
-        to_the_account = alice.iq("get", UNKNOWN, to=user)
-        to_a_client = alice.iq("get", UNKNOWN, to=f"{user}/{new_id()}")
-    except NoAnswer:
-        impossible("one of the two is not answered, so that there are no errors to compare; other checks say so")
+    to_the_account, to_a_client = premise(
+        lambda: [alice.iq("get", UNKNOWN, to=to) for to in (user, f"{user}/{new_id()}")],
+        "one of the two is not answered, so that there are no errors to compare; other checks say so",
+    )
     require_error(to_the_account)
     require_error(to_a_client)
     seen, wanted = stanza_error_condition(to_a_client), stanza_error_condition(to_the_account)

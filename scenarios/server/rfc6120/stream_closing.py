@@ -23,7 +23,6 @@ from scenarios.server.rfc6120._streams import expect_gone, introduce, open_with
 
 RFC = Specification("RFC 6120")
 
-
 CLOSE = "</stream:stream>"
 
 

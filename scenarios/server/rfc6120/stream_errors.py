@@ -29,7 +29,6 @@ from scenarios.server.rfc6120._streams import (
 
 RFC = Specification("RFC 6120")
 
-
 BROKEN = "<message><body>no end tag</message>"
 
 

@@ -27,7 +27,6 @@ from scenarios.server.rfc6120._streams import CONDITIONS, bound_with
 
 RFC = Specification("RFC 6120")
 
-
 PAYLOADS = {
     "prefixed": "<p:x xmlns:p='urn:stanzalab:0' plain='1'><p:y>text</p:y></p:x>",
     "prefixed-attribute": "<x xmlns='urn:stanzalab:0' xmlns:m='urn:stanzalab:meta' m:flag='1' flag='2'/>",

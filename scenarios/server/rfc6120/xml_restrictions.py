@@ -27,7 +27,6 @@ from scenarios.server.rfc6120._streams import (
 
 RFC = Specification("RFC 6120")
 
-
 FORBIDDEN = {
     "comment": "<!-- comment -->",
     "processing-instruction": "<?stanzalab instruction?>",

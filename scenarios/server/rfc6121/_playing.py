@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from lab.cell import Account
-from lab.plugin import Connect, impossible, require
+from lab.plugin import Connect, impossible, premise, require
 from lab.wire.session import Matches, Session, localname, new_id
 from lab.wire.stream import Element
-from lab.wire.transport import NoAnswer
 from scenarios.server._contacts import appear
 from scenarios.server.rfc6121._roster import Item, entry, interested
 from scenarios.server.rfc6121._states import State
@@ -46,10 +45,9 @@ def request_of(session: Session, sender: Session) -> Element:
 
 def kept_request_of(session: Session, sender: Session) -> Element:
     """A request that waited for the session; the check is `impossible` where none did, as another check says."""
-    try:
-        return request_of(session, sender)
-    except NoAnswer:
-        return impossible("a request is not kept; another check says whether that is a fault")
+    return premise(
+        lambda: request_of(session, sender), "a request is not kept; another check says whether that is a fault"
+    )
 
 
 def asks(bob: Session, alice_jid: str, content: str = "") -> str:

@@ -8,11 +8,10 @@ from __future__ import annotations
 import pytest
 
 from lab.cell import Account
-from lab.plugin import Connect, Specification, impossible, require, require_equal, require_error
+from lab.plugin import Connect, Specification, impossible, premise, require, require_equal, require_error
 from lab.wire.namespaces import CLIENT, NS
 from lab.wire.session import Session, new_id, parse, show
 from lab.wire.stream import Element
-from lab.wire.transport import NoAnswer
 from scenarios.server._contacts import appear, subscribe
 from scenarios.server.rfc6120._stanzas import UNKNOWN, require_delivered
 from scenarios.server.rfc6121._delivery import PRESENT, RULES, SPOKEN, Rule, spoken
@@ -227,10 +226,10 @@ def _kept(alice: Session, there: Addressee, count: int) -> list[str]:
 
 
 def _comes(later: Session, identifier: str) -> Element:
-    try:
-        return later.expect(identifier)
-    except NoAnswer:
-        impossible("what should have been kept does not come; another check says whether that is a fault")
+    return premise(
+        lambda: later.expect(identifier),
+        "what should have been kept does not come; another check says whether that is a fault",
+    )
 
 
 @RFC.must("8.5.2.2.1", "8.5.2.1.1", says="Messages that were kept come in the order in which they were sent.")

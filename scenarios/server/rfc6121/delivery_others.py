@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
-from lab.plugin import Connect, Specification, impossible, require, require_equal, require_error
+from lab.plugin import Connect, Specification, premise, require, require_equal, require_error
 from lab.wire.namespaces import DISCO_INFO, NS
 from lab.wire.session import Session, localname, new_id
 from lab.wire.stream import Element
-from lab.wire.transport import NoAnswer
 from scenarios.server._contacts import appear, disappear, subscribe
 from scenarios.server.rfc6120._stanzas import UNKNOWN, require_delivered
 from scenarios.server.rfc6121._playing import bare, bring, require_state, send, stanza, user
@@ -208,11 +208,14 @@ def test_presence_for_an_account_reaches_all_resources(kind: str, stranger: Sess
 def test_presence_for_an_account_keeps_its_address(kind: str, stranger: Session, connect: Connect) -> None:
     resources = _available_resources(connect)
     stranger.send(_presence(kind, new_id(), resources[0].bare_jid))
+
+    def fits(element: Element) -> bool:
+        return localname(element) == "presence" and element.get("from") == stranger.jid
+
     for session in resources:
-        try:
-            got = session.expect(lambda e: localname(e) == "presence" and e.get("from") == stranger.jid)
-        except NoAnswer:
-            impossible("the presence is not delivered; another check says whether that is a fault")
+        got = premise(
+            partial(session.expect, fits), "the presence is not delivered; another check says whether that is a fault"
+        )
         require_equal(got.get("to"), resources[0].bare_jid, "'to'")
 
 

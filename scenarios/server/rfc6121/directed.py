@@ -6,10 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from lab.plugin import Connect, Specification, impossible, require, require_equal
+from lab.plugin import Connect, Specification, premise, require, require_equal
 from lab.wire.session import Session, localname, parse
 from lab.wire.stream import Element
-from lab.wire.transport import NoAnswer
 from scenarios.server._contacts import appear, disappear, subscribe
 from scenarios.server.rfc6120._stanzas import UNKNOWN, same
 from scenarios.server.rfc6121._playing import bare, is_presence, send, user
@@ -42,10 +41,10 @@ def _direct(alice: Session, bob: Session, *, to: str = "", kind: str | None = No
 
 def _told(alice: Session, bob: Session, *, to: str = "", kind: str | None = None) -> None:
     """As `_direct`, on the way to something else: the check is `impossible` where the presence does not come."""
-    try:
-        _direct(alice, bob, to=to, kind=kind)
-    except NoAnswer:
-        impossible("directed presence does not come; another check says whether that is a fault")
+    premise(
+        lambda: _direct(alice, bob, to=to, kind=kind),
+        "directed presence does not come; another check says whether that is a fault",
+    )
 
 
 def _strangers(connect: Connect) -> tuple[Session, Session]:
@@ -173,10 +172,10 @@ def _subscribed(connect: Connect) -> tuple[Session, Session]:
     """Two, the second of whom is subscribed, and has got the presence of the first, be it once or twice."""
     alice, bob = _strangers(connect)
     subscribe(bob, alice)
-    try:
-        bob.expect(_of(alice.jid), "the presence behind the approval")
-    except NoAnswer:
-        impossible("no presence comes behind the approval; another check says whether that is a fault")
+    premise(
+        lambda: bob.expect(_of(alice.jid)),
+        "no presence comes behind the approval; another check says whether that is a fault",
+    )
     alice.sentinel(bob)
     bob.inbox.clear()
     return alice, bob

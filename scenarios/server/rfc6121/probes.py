@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 
 from lab.cell import Account
-from lab.plugin import Connect, Specification, impossible, require, require_equal
+from lab.plugin import Connect, Specification, impossible, premise, require, require_equal
 from lab.wire.namespaces import LAB, NS
 from lab.wire.session import Matches, Session, localname, new_id, parse, stanza_error_condition
 from lab.wire.stream import Element
-from lab.wire.transport import NoAnswer
 from scenarios.server._contacts import appear, disappear, subscribe
 from scenarios.server.rfc6120._stanzas import UNKNOWN, same
 from scenarios.server.rfc6121._playing import bare, bring, is_presence, stanza, user
@@ -61,10 +60,8 @@ def test_initial_presence_probes_contacts(state: str, connect: Connect, contact:
 @RFC.must("4.3", says="A probe bears the bare JID of the user, and is addressed to the bare JID of the contact.")
 def test_probe_bears_bare_jids(connect: Connect, contact: Session) -> None:
     alice = _came(connect, contact, "both")
-    try:
-        probe = _probe_of(contact)
-    except NoAnswer:  # SHOULD, and not where the user was away for a moment only (§4.3.1)
-        impossible("no probe comes; another check says whether that is a fault")
+    # SHOULD, and not where the user was away for a moment only (§4.3.1)
+    probe = premise(lambda: _probe_of(contact), "no probe comes; another check says whether that is a fault")
     require_equal((probe.get("from"), probe.get("to")), (alice.bare_jid, contact.jid), "'from' and 'to'")
 
 
@@ -193,10 +190,9 @@ def test_answer_to_others_bears_the_id(connect: Connect, contact: Session) -> No
 
 def _answered(contact: Session, matches: Matches) -> Element:
     """The answer to a probe, or the check is `impossible`: that there is one is the matter of others."""
-    try:
-        return contact.expect(matches, "an answer to the probe")
-    except NoAnswer:
-        impossible("the probe is not answered; another check says whether that is a fault")
+    return premise(
+        lambda: contact.expect(matches), "the probe is not answered; another check says whether that is a fault"
+    )
 
 
 def _absent(connect: Connect, contact: Session) -> str:

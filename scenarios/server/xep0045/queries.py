@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from lab.plugin import Connect, Specification, impossible, require, require_equal, require_error, require_result
+from lab.plugin import (
+    Connect,
+    Specification,
+    premise,
+    require,
+    require_equal,
+    require_error,
+    require_result,
+)
 from lab.wire.namespaces import LAB, NS, PING
 from lab.wire.session import Session, localname, new_id, show
 from lab.wire.stream import Element
-from lab.wire.transport import NoAnswer
 from scenarios.server.xep0045._configuration import Value
 from scenarios.server.xep0045._occupant import Occupant, of_the_room, settle
 from scenarios.server.xep0045._rooms import gather
@@ -36,10 +43,7 @@ def _asked(recipient: Occupant) -> Element:
 
 def _passed_on(recipient: Occupant) -> Element:
     """As `_asked`; to pass requests on at all is SHOULD (§17.4)."""
-    try:
-        return _asked(recipient)
-    except NoAnswer:
-        impossible("no request is passed on; another check says whether that is a fault")
+    return premise(lambda: _asked(recipient), "no request is passed on; another check says whether that is a fault")
 
 
 def _answers(recipient: Occupant, request: Element, *, error: bool = False) -> None:
@@ -135,10 +139,9 @@ def test_answer_hides_who_was_asked(connect: Connect, error: bool) -> None:
     _owner, one, other = gather(connect, "none", "none", **HIDDEN)
     identifier = _asks(one.session, other.jid)
     _answers(other, _passed_on(other), error=error)
-    try:
-        answer = _answer(one.session, identifier)
-    except NoAnswer:
-        impossible("no answer comes back; another check says whether that is a fault")
+    answer = premise(
+        lambda: _answer(one.session, identifier), "no answer comes back; another check says whether that is a fault"
+    )
     require_equal(answer.get("from"), other.jid, "from")
     _hides(answer, other)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 
-from lab.plugin import Connect, Specification, impossible, proved_by, require, require_equal, unsupported
+from lab.plugin import Connect, Specification, premise, proved_by, require, require_equal, unsupported
 from lab.plugin.judge import Missed
 from lab.wire.bosh import BoshSession, HttpRefused
 from lab.wire.namespaces import CLIENT
 from lab.wire.session import Session, new_id
 from lab.wire.stream import Element
-from lab.wire.transport import ConnectionLost, NoAnswer
+from lab.wire.transport import ConnectionLost
 from scenarios.server.xep0124._bosh import (
     TERMINATE,
     anything,
@@ -63,10 +63,10 @@ def test_response_to_a_pause_is_empty(connect: Connect, bob: Session) -> None:
 
 def _paused(session: BoshSession) -> Element:
     """The response to a request to pause, or the check is `impossible`."""
-    try:
-        return ask(session, "", {"pause": str(PAUSE * 10)})
-    except NoAnswer:
-        impossible("the request to pause is not answered at all, which is the matter of another check")
+    return premise(
+        lambda: ask(session, "", {"pause": str(PAUSE * 10)}),
+        "the request to pause is not answered at all, which is the matter of another check",
+    )
 
 
 @XEP.should("10", says="A session goes on behind a pause.")

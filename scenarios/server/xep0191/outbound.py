@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from lab.plugin import Connect, Specification, impossible, require, require_equal, require_error
+from lab.plugin import Connect, Specification, impossible, premise, require, require_equal, require_error
 from lab.wire.namespaces import BLOCKING_ERRORS
 from lab.wire.session import Session, new_id, stanza_error_condition
 from lab.wire.stream import Element
-from lab.wire.transport import NoAnswer
 from scenarios.server.xep0191._blocking import (
     MESSAGES,
     SUBSCRIPTIONS,
@@ -67,10 +66,9 @@ def test_stanza_is_refused(kind: str, to: str, connect: Connect) -> None:
 @pytest.mark.parametrize("kind", ["message-chat", "presence-available", "iq-get"])
 @BLOCKING.must("3.3", says="The error for a stanza to somebody blocked has the condition <blocked/> besides.")
 def test_refusal_says_that_it_is_blocked(kind: str, connect: Connect) -> None:
-    try:
-        _, _, answer = _refused(connect, kind, "bare")
-    except NoAnswer:
-        impossible("the stanza is not refused; another check judges that")
+    _, _, answer = premise(
+        lambda: _refused(connect, kind, "bare"), "the stanza is not refused; another check judges that"
+    )
     if stanza_error_condition(answer) != "not-acceptable":
         impossible("the stanza is not refused by not-acceptable; another check judges that")
     require(answer.find(f"{{*}}error/{{{BLOCKING_ERRORS}}}blocked") is not None, "<blocked/> in the error", answer)

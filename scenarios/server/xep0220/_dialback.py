@@ -9,7 +9,7 @@ from lab.plugin import require, require_equal, require_error, unsupported
 from lab.plugin.federation import Remote
 from lab.wire.namespaces import DIALBACK, SERVER
 from lab.wire.negotiation import Stage
-from lab.wire.s2s import OFFER_DIALBACK, ServerSession, dialback, expect_verify, is_dialback
+from lab.wire.s2s import OFFER_DIALBACK, ServerSession, answer_verify, dialback, expect_verify, is_dialback
 from lab.wire.session import Matches, Session, StreamEnded, StreamFailed, localname, new_id, stanza_error_condition
 from lab.wire.stream import Element
 from lab.wire.transport import ConnectionLost, NoAnswer, TlsFailed
@@ -135,12 +135,6 @@ def _is_let_in_by_none(session: ServerSession) -> None:
             unsupported("letting in whom dialback alone vouches for")
 
 
-def verdict(session: ServerSession, asked: Element, kind: str, content: str = "", **other: str) -> None:
-    """Answer a `<db:verify/>`, to whom it came from; `other` attributes than the right ones can be given."""
-    facts = {"sender": asked.get("to", ""), "to": asked.get("from", ""), "stream_id": asked.get("id", ""), **other}
-    session.send(dialback("verify", session, content, kind=kind, **facts))
-
-
 def result(session: ServerSession, *, sender: str = "", to: str = "") -> Element:
     """What the subject says of our key."""
     pair = (to or session.domain, sender or session.jid)
@@ -154,7 +148,7 @@ def are_let_in(remote: Remote, session: ServerSession) -> ServerSession:
     """A whole dialback, in which the key is right. Answers the stream on which the subject asked us about it."""
     ask_to_be_let_in(session)
     asking, asked = is_asked(session, remote)
-    verdict(asking, asked, "valid")
+    answer_verify(asking, asked, "valid")
     told = result(session)
     require(told.get("type") == "valid", "<db:result/> of type valid", told)
     return asking

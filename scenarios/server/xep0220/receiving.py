@@ -10,7 +10,7 @@ from lab.cell import Cell
 from lab.plugin import Specification, impossible, require, require_equal, unsupported
 from lab.plugin.federation import Remote, Remotes
 from lab.wire.namespaces import NS
-from lab.wire.s2s import ServerSession, dialback, is_dialback
+from lab.wire.s2s import ServerSession, answer_verify, dialback, is_dialback
 from lab.wire.session import Session, StreamEnded, StreamFailed, new_id
 from lab.wire.transport import ConnectionLost, NoAnswer
 from scenarios.server.xep0220._dialback import (
@@ -25,7 +25,6 @@ from scenarios.server.xep0220._dialback import (
     require_dialback_error,
     result,
     through_or_ended,
-    verdict,
 )
 
 XEP = Specification("XEP-0220")
@@ -72,7 +71,7 @@ def test_answer_to_another_request_does_not_count(remote: Remote, wrong: str) ->
         "sender": {"sender": "someone.test"},
         "target": {"to": f"other.{session.domain}"},
     }
-    verdict(asking, asked, "valid", **facts[wrong])
+    answer_verify(asking, asked, "valid", **facts[wrong])
     asking.close(farewell=asking.patience)
     through_or_ended(session)
     session.nothing_by_now(
@@ -90,7 +89,7 @@ def test_valid_key_is_told_so(alice: Session, remote: Remote) -> None:
     session = caller(remote)
     ask_to_be_let_in(session)
     asking, asked = is_asked(session, remote)
-    verdict(asking, asked, "valid")
+    answer_verify(asking, asked, "valid")
     told = session.expect(lambda e: is_dialback(e, "result"), "<db:result/>")
     seen = (told.get("type"), told.get("from"), told.get("to"))
     require_equal(seen, ("valid", alice.domain, remote.domain), "type, from and to")
@@ -122,7 +121,7 @@ def test_invalid_key_ends_the_stream(remote: Remote) -> None:
     session = caller(remote)
     ask_to_be_let_in(session)
     asking, asked = is_asked(session, remote)
-    verdict(asking, asked, "invalid")
+    answer_verify(asking, asked, "invalid")
     try:
         told = result(session)
     except (StreamFailed, StreamEnded, ConnectionLost):
@@ -139,7 +138,7 @@ def test_invalid_key_is_told_so(remote: Remote) -> None:
     session = caller(remote)
     ask_to_be_let_in(session)
     asking, asked = is_asked(session, remote)
-    verdict(asking, asked, "invalid")
+    answer_verify(asking, asked, "invalid")
     told = result(session)
     if told.get("type") == "error":  # which is not to relay the result (§2.1.2)
         return
@@ -151,7 +150,7 @@ def test_stanza_with_an_invalid_key_is_not_accepted(alice: Session, remote: Remo
     session = caller(remote)
     ask_to_be_let_in(session)
     asking, asked = is_asked(session, remote)
-    verdict(asking, asked, "invalid")
+    answer_verify(asking, asked, "invalid")
     with suppress(StreamFailed, StreamEnded, ConnectionLost):  # it may have ended the stream
         result(session)
         not_delivered(alice, session, remote.domain, lambda: through_or_ended(session))
@@ -165,7 +164,7 @@ def test_answer_on_the_callers_own_stream_does_not_count(alice: Session, remote:
     session = caller(remote)
     ask_to_be_let_in(session)
     _, asked = is_asked(session, remote)
-    verdict(session, asked, "valid")
+    answer_verify(session, asked, "valid")
     not_delivered(alice, session, remote.domain, lambda: through_or_ended(session))
 
 
@@ -220,7 +219,7 @@ def is_let_in_besides(
     ask_to_be_let_in(session, sender=sender, to=to)
     try:
         asking, asked = is_asked(session, remote, jid=sender, domain=to, known=asking)
-        verdict(asking, asked, "valid")
+        answer_verify(asking, asked, "valid")
         told = result(session, sender=sender, to=to)
     except (StreamFailed, StreamEnded, ConnectionLost):
         unsupported("a second pair of domains: the stream is ended")
@@ -293,7 +292,7 @@ def test_error_of_the_authoritative_server_is_told(remote: Remote) -> None:
     session = caller_who_is_told_errors(remote)
     ask_to_be_let_in(session)
     asking, asked = is_asked(session, remote)
-    verdict(asking, asked, "error", NO_SUCH_DOMAIN)
+    answer_verify(asking, asked, "error", NO_SUCH_DOMAIN)
     require_dialback_error(result(session), "remote-server-not-found")
 
 
@@ -302,7 +301,7 @@ def test_error_of_the_authoritative_server_lets_nobody_in(alice: Session, remote
     session = caller(remote)
     ask_to_be_let_in(session)
     asking, asked = is_asked(session, remote)
-    verdict(asking, asked, "error", NO_SUCH_DOMAIN)
+    answer_verify(asking, asked, "error", NO_SUCH_DOMAIN)
     with suppress(StreamFailed, StreamEnded, ConnectionLost):  # it may have ended the stream
         require(result(session).get("type") != "valid", "no word that the key is valid", "type valid")
         not_delivered(alice, session, remote.domain, lambda: through_or_ended(session))

@@ -13,11 +13,11 @@ import pytest
 
 from lab.plugin import Connect, impossible, require, require_result, unsupported
 from lab.wire.http import Header, Response
-from lab.wire.namespaces import DISCO_ITEMS, NS, UPLOAD
+from lab.wire.namespaces import NS, UPLOAD
 from lab.wire.session import Session
 from lab.wire.stream import Element
-from scenarios.server._caps import features, form_type
-from scenarios.server._discovery import info
+from scenarios.server._caps import form_type
+from scenarios.server._discovery import advertises, info, services
 
 NAME = "note.txt"
 TEXT = "text/plain"
@@ -56,21 +56,13 @@ class Slot:
 def service(session: Session, connect: Connect) -> str:
     """The address of the upload service, which says that it is one (§3); else the check is `unsupported`.
 
-    Where the cell names none, the server's items are looked through, but for the lab's own component, which answers
-    nobody.
+    Where the cell names none, the services that the server lists are looked through.
     """
-    named, ours = connect.cell.services.get("upload"), connect.cell.component
-    listed = [named] if named else [jid for jid in items(session) if ours is None or jid != ours.domain]
-    found = [jid for jid in listed if UPLOAD in features(info(session, jid))]
+    named = connect.cell.services.get("upload")
+    found = [jid for jid in ([named] if named else services(session, connect)) if advertises(session, jid, UPLOAD)]
     if not found:
         unsupported(UPLOAD)
     return found[0]
-
-
-def items(session: Session) -> list[str]:
-    """The entities that disco#items of the server lists."""
-    reply = session.iq("get", f"<query xmlns='{DISCO_ITEMS}'/>", to=session.domain)
-    return [item.get("jid", "") for item in reply.iterfind("items:query/items:item", NS)]
 
 
 def largest(session: Session, jid: str) -> str | None:

@@ -12,7 +12,7 @@ from lab.wire.namespaces import NS, UPLOAD, UPLOAD_PURPOSE
 from lab.wire.session import Session, stanza_error_condition
 from lab.wire.stream import Element
 from scenarios.server._caps import features
-from scenarios.server._discovery import info
+from scenarios.server._discovery import info, services
 from scenarios.server.xep0363 import _upload
 from scenarios.server.xep0363._upload import Slot, ask, granted, odd_names, service
 
@@ -36,7 +36,7 @@ def _find(connect: Connect) -> tuple[Session, str]:
 @XEP.should("3", says="The server lists its upload service among its items, and that says what it is.")
 def test_service_is_among_the_servers_items(connect: Connect) -> None:
     alice, jid = _find(connect)
-    listed = _upload.items(alice)
+    listed = services(alice, connect)
     require(jid in listed, f"the item {jid}", ", ".join(listed) or "no items")
 
 
