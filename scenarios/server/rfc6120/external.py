@@ -52,13 +52,19 @@ def existing(connect: Connect, localpart: str) -> Account:
     account = Account(localpart, connect.cell.domain, "never used: certificates alone")
     if connect.cell.accounts.method != "in-band":
         impossible("the accounts with certificates can only be made in-band")
-    registrar = connect(Stage.SECURED, label="registrar")
     try:
-        register(registrar, account)
+        _register(connect, account)
+    except PeerError:  # by several checks at once, over which a server may stumble: now it is there
+        _register(connect, account)
+    return account
+
+
+def _register(connect: Connect, account: Account) -> None:
+    try:
+        register(connect(Stage.SECURED, label="registrar"), account)
     except PeerError as error:
         if error.seen != "conflict":
             raise
-    return account
 
 
 def with_certificate(connect: Connect, certificate: Path) -> Session:
