@@ -273,12 +273,12 @@ class Tap:
             for readable in (self._listener, self._woken):
                 selector.register(readable, selectors.EVENT_READ)
             while not self._over:
-                for key, _ in selector.select():
-                    if key.fileobj is self._woken:
-                        self._woken.recv(4096)
-                    else:
-                        with contextlib.suppress(OSError):  # it went away again
-                            self._connection(Transport(self._listener.accept()[0]))
+                ready = [key.fileobj for key, _ in selector.select()]
+                if self._woken in ready:  # first: a connection's line reads what is there, too
+                    self._woken.recv(4096)
+                if self._listener in ready:
+                    with contextlib.suppress(OSError):  # it went away again
+                        self._connection(Transport(self._listener.accept()[0]))
 
     def _connection(self, transport: Transport) -> None:
         arrival, why = Arrival(), "the connection ended"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterable
 
@@ -17,7 +18,7 @@ from lab.wire.namespaces import NS, PING
 from lab.wire.negotiation import Stage
 from lab.wire.session import localname, parse
 from lab.wire.stream import Element, StreamClosed
-from lab.wire.transport import ConnectionLost, NoAnswer
+from lab.wire.transport import ConnectionLost, NoAnswer, Transport
 from tests.tap.conftest import HOST, Connecting, Tapping
 
 QUERY = "<query xmlns='jabber:iq:version'/>"
@@ -124,6 +125,30 @@ def test_what_was_for_a_connection_that_broke_is_not_for_the_next(tapping: Tappi
     tap.inject("<message id='in-time'/>")
     client.expect("in-time")
     assert not client.inbox
+
+
+def test_a_client_may_come_again_just_as_the_tap_is_roused(
+    tapping: Tapping, connecting: Connecting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are there when the tap looks, and the client's new line then reads what had roused it."""
+    tap = tapping()
+    there = threading.Event()
+    serve = tap._connection
+
+    def serve_and_dawdle(transport: Transport) -> None:
+        serve(transport)
+        there.wait(5)
+
+    monkeypatch.setattr(tap, "_connection", serve_and_dawdle)
+    connecting(tap)
+    tap.cut()
+    tap.over(1)
+    tap._rouse()
+    threading.Timer(0.3, there.set).start()
+    connecting(tap).sentinel()
+    tap.cut()
+    tap.over(2)
+    connecting(tap).sentinel()
 
 
 def test_a_filter_sees_what_was_sent_so_far_and_waits_for_nobody(tapping: Tapping, connecting: Connecting) -> None:
