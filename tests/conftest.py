@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -22,6 +23,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Drawing is slow where the machine has other work, and says nothing of a strategy then.
 settings.register_profile("crowded", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("crowded")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """What a test with an engine left open fails that test, and not the one in which it happens to be seen."""
+    if item.get_closest_marker("engine") is not None:
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import docker
@@ -128,5 +129,5 @@ def test_the_example_passes_with_a_server_that_it_starts(project: Path, spread: 
     assert "4 passed" in done.stdout
     cell = json.loads((project / "where.txt").read_text())
     assert cell["subject"]["name"] == "prosody"
-    with pytest.raises(NotFound):
-        docker.from_env().containers.get(cell["process"]["id"])
+    with closing(docker.from_env()) as client, pytest.raises(NotFound):
+        client.containers.get(cell["process"]["id"])
