@@ -7,7 +7,8 @@ import pytest
 from lab.cell import Cell
 from lab.plugin import Connect, Specification, Stage, impossible, require, require_equal, require_error
 from lab.wire.negotiation import header
-from lab.wire.session import Session, StreamFailed, new_id
+from lab.wire.session import Session, StreamEnded, StreamFailed, new_id
+from lab.wire.transport import ConnectionLost
 from scenarios.server.rfc6120._stanzas import (
     available_bob,  # noqa: F401 - the fixture `bob` of this module
     deliver,
@@ -16,7 +17,6 @@ from scenarios.server.rfc6120._streams import (
     CONDITIONS,
     expect_features,
     expect_refusal,
-    introduce,
     open_with,
     refused_header,
 )
@@ -48,13 +48,16 @@ def test_broken_utf8_ends_the_stream(connect: Connect, text: bytes) -> None:
 @RFC.must("11.6", "4.9.1.1", says="In a bound session, broken UTF-8 ends the session and is delivered to nobody.")
 @broken
 def test_broken_utf8_is_not_delivered(alice: Session, bob: Session, text: bytes) -> None:
-    introduce(alice, bob)
     identifier = new_id()
-    start = f"<message to='{bob.jid}' type='chat' id='{identifier}'><body>".encode()
-    alice.send_raw(start + text + b"</body></message>")
-    alice.send(f"<presence to='{bob.jid}'><status>still here</status></presence>")
-    seen = bob.expect(lambda e: e.get("from") == alice.jid, "unavailable presence")
-    require(seen.get("type") == "unavailable", f"unavailable presence of {alice.jid} and nothing else", seen)
+    message = f"<message to='{bob.jid}' type='chat' id='{identifier}'><body>{{}}</body></message>"
+    start, end = message.encode().split(b"{}")
+    alice.send_raw(start + text + end)
+    try:
+        alice.sentinel()
+    except (StreamFailed, StreamEnded, ConnectionLost):
+        bob.expect_nothing(message.format("broken"), lambda e: e.get("id") == identifier, "message")
+    else:
+        require(False, "the end of the session", "an answer to what was sent behind the broken bytes")
 
 
 @RFC.should(

@@ -181,7 +181,7 @@ def resumable(
 ) -> Managed:
     """As `managed`, for a stream that can be resumed, else `unsupported`; `longest` asks for so many seconds.
 
-    Not every server keeps what was never `online`; whether it does is judged where the resumption itself is.
+    Not every server keeps what was never `online`; whether it does is the matter of one check.
     """
     stream = managed(connect, _asked(longest), account=account, label=label, online=online)
     return _granted(stream)

@@ -37,12 +37,20 @@ def test_broken_stream_is_resumed(connect: Connect) -> None:
     require_equal(answer.get("h"), str(stream.tally.sent_stanzas), "'h'")
 
 
+@MANAGED.must("5", says="What <enabled/> says can be resumed is resumed, also where the client sent no presence.")
+def test_stream_without_presence_is_resumed(connect: Connect) -> None:
+    stream = resumable(connect)
+    stream.cut()
+    _, answer = resume(connect, stream)
+    require_equal(answer.get("previd"), stream.name, "'previd'")
+
+
 @pytest.mark.parametrize("count", [0, 1, 12])
 @MANAGED.must(
     "5", says="'h' of <resumed/> is how many stanzas of the client were handled, zero where there were none."
 )
 def test_resumed_says_what_was_handled(count: int, connect: Connect) -> None:
-    stream, alice = resumable(connect), connect(label="alice")
+    stream, alice = resumable(connect, online=True), connect(label="alice")
     sent = tell(stream.session, alice.jid, count)
     for identifier in sent:
         alice.expect(identifier)
@@ -53,7 +61,7 @@ def test_resumed_says_what_was_handled(count: int, connect: Connect) -> None:
 
 @MANAGED.must("5", says="The counts go on where they were: they are not reset by the resumption.")
 def test_count_goes_on_behind_a_resumption(connect: Connect) -> None:
-    stream, alice = resumable(connect), connect(label="alice")
+    stream, alice = resumable(connect, online=True), connect(label="alice")
     tell(stream.session, alice.jid, 3)
     require_acknowledged(stream, 3)
     stream.cut()
@@ -66,7 +74,7 @@ def test_count_goes_on_behind_a_resumption(connect: Connect) -> None:
 @over_websocket
 @MANAGED.must("5", says="A resumed stream is the same resource: its stanzas bear the full JID, and it needs no bind.")
 def test_resumed_stream_is_the_same_resource(connect: Connect) -> None:
-    stream, alice = resumable(connect), connect(label="alice")
+    stream, alice = resumable(connect, online=True), connect(label="alice")
     stream.cut()
     resumed, _ = resume(connect, stream)
     session = resumed.session
@@ -80,7 +88,7 @@ def test_resumed_stream_is_the_same_resource(connect: Connect) -> None:
 
 @MANAGED.must("5", says="A stream that was resumed is resumed again when it breaks again.")
 def test_stream_is_resumed_again_and_again(connect: Connect) -> None:
-    stream, alice = resumable(connect), connect(label="alice")
+    stream, alice = resumable(connect, online=True), connect(label="alice")
     for sent in (2, 4, 6):
         tell(stream.session, alice.jid, 2)
         require_acknowledged(stream, sent)
@@ -207,6 +215,7 @@ def test_roster_is_pushed_to_a_resumed_stream(connect: Connect) -> None:
     account = connect.account()
     session = interested(connect, account=account, label="bob")
     other = interested(connect, account=account, label="other")
+    appear(session)
     stream = make_resumable(session, account)
     stream.cut()
     during, behind = f"during-{new_id()}@{session.domain}", f"behind-{new_id()}@{session.domain}"
@@ -245,7 +254,7 @@ def test_iq_during_the_break_is_delivered(connect: Connect) -> None:
     "5", says="What a client sent before the break and was not told of is told by 'h', and so not sent twice."
 )
 def test_client_learns_what_to_send_again(connect: Connect) -> None:
-    stream, alice = resumable(connect), connect(label="alice")
+    stream, alice = resumable(connect, online=True), connect(label="alice")
     identifiers = tell(stream.session, alice.jid, 4)
     alice.expect(identifiers[-1])
     stream.cut()
