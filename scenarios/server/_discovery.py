@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from lab.cell import Cell
 from lab.plugin import Connect, premise
 from lab.wire.namespaces import DISCO_INFO, DISCO_ITEMS, NS
 from lab.wire.session import Session
@@ -27,11 +28,15 @@ def advertises(session: Session, to: str, feature: str) -> bool:
 
 
 def services(session: Session, connect: Connect) -> list[str]:
-    """What the server's disco#items list, but for the lab's own component, in which nobody may be there to answer."""
-    reply = session.iq("get", f"<query xmlns='{DISCO_ITEMS}'/>", to=session.domain)
-    ours = connect.cell.component
-    listed = [item.get("jid", "") for item in reply.iterfind("items:query/items:item", NS)]
-    return [jid for jid in listed if ours is None or jid != ours.domain]
+    """What the server's disco#items list, as `listed`; nothing where there is no result."""
+    query = session.iq("get", f"<query xmlns='{DISCO_ITEMS}'/>", to=session.domain).find("items:query", NS)
+    return [] if query is None else listed(query, connect.cell)
+
+
+def listed(query: Element, cell: Cell) -> list[str]:
+    """The JIDs in a `<query/>` of disco#items, but for the lab's own component, in which nobody may be there."""
+    jids = [item.get("jid", "") for item in query.iterfind("items:item", NS)]
+    return [jid for jid in jids if cell.component is None or jid != cell.component.domain]
 
 
 def answered(ask: Callable[[], T]) -> T:

@@ -23,6 +23,7 @@ from lab.wire.stream import Element
 from scenarios.server._caps import features, identities, is_info_request
 from scenarios.server._contacts import appear, befriend, subscribe
 from scenarios.server._disco import answered, info, info_of, info_query, items, items_of, items_query
+from scenarios.server._discovery import listed
 
 DISCO = Specification("XEP-0030")
 
@@ -53,12 +54,10 @@ def _telling(what: Callable[[Element], Sized], session: Session, entity: str, ce
 
 def listed_services(session: Session, cell: Cell) -> list[str]:
     """The JIDs that the server's disco#items lists, but for the place kept free for the lab's component."""
-    place = cell.component.domain if cell.component else None
     query = items_of(session, session.domain)
-    listed = [item.get("jid", "") for item in query.iterfind("items:item", NS)]
-    if not listed:
+    if query.find("items:item", NS) is None:
         unsupported("items of the server")
-    return [jid for jid in listed if jid != place]
+    return listed(query, cell)
 
 
 # --- what an answer to disco#info is made of

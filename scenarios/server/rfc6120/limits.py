@@ -8,12 +8,11 @@ from __future__ import annotations
 import pytest
 
 from lab.cell import Cell
-from lab.errors import PeerError
 from lab.plugin import Connect, Specification, Stage, proved_by, require, require_equal, unsupported
-from lab.plugin.judge import Missed
 from lab.wire.namespaces import DISCO_INFO, STREAM_LIMITS
 from lab.wire.negotiation import header
-from lab.wire.session import NoAnswer, Session, StreamFailed, localname, new_id, stanza_error_condition
+from lab.wire.session import Session, StreamFailed, localname, new_id, stanza_error_condition
+from scenarios.server.rfc6120._flood import ends_over, feed
 from scenarios.server.rfc6120._stanzas import (
     available_bob,  # noqa: F401 - the fixture `bob` of this module
     deliver,
@@ -25,8 +24,6 @@ pytestmark = pytest.mark.overloads
 
 SMALLEST_LIMIT = 10_000
 """Bytes that every server must take in one stanza (§13.12)."""
-FLOOD = 4 * 1024 * 1024
-CHUNK = 16 * 1024
 BELOW = 512
 """Bytes that stay free below an announced limit: a server may count what stands around a stanza."""
 ABOVE = 64 * 1024
@@ -127,7 +124,7 @@ def _refused(session: Session, stanza: str) -> bool:
     expected = "policy-violation"
     session.patience *= BUSY
     try:
-        _feed(session, stanza)
+        feed(session, stanza)
         answer = session.iq("get", f"<query xmlns='{DISCO_INFO}'/>", to=session.domain)
     except StreamFailed as error:
         require_equal(error.condition, expected, "condition")
@@ -139,17 +136,6 @@ def _refused(session: Session, stanza: str) -> bool:
             require_equal(stanza_error_condition(element), expected, "condition")
             return True
     return False
-
-
-def _feed(session: Session, text: str) -> None:
-    """Send in chunks and look for an error behind each: a server that gives up must not be flooded on."""
-    data = text.encode()
-    for start in range(0, len(data), CHUNK):
-        session.send_raw(data[start : start + CHUNK])
-        try:
-            session.expect(lambda _: False, "a stream error", timeout=0.001)
-        except NoAnswer:
-            continue
 
 
 ENDLESS = [
@@ -170,21 +156,7 @@ ENDLESS = [
 def test_endless_data_is_given_up(connect: Connect, cell: Cell, stage: Stage, start: str, more: str) -> None:
     session = connect(stage)
     session.send(start.format(header=header(to=cell.domain)[:-1]))
-    chunk = more * (CHUNK // len(more))
-    try:
-        for _ in range(FLOOD // CHUNK):
-            _feed(session, chunk)
-    except NoAnswer:
-        # The peer takes no more: whatever it holds, it is not without end.
-        return
-    except PeerError:
-        _require_service(connect)
-        return
-    try:
-        session.expect(lambda _: False, "an end to the patience of the server")  # what was sent may not be read yet
-    except NoAnswer as error:
-        raise Missed("an end to the patience of the server", f"{FLOOD // 1024 // 1024} MiB were taken") from error
-    except PeerError:
+    if ends_over(session, more):
         _require_service(connect)
 
 

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.plugin import (
-    Connect,
-    Specification,
-    premise,
-    require,
-    require_equal,
-    require_error,
-    require_result,
-)
+from lab.plugin import Connect, Specification, premise, require, require_equal, require_error, require_result
 from lab.wire.namespaces import LAB, NS, PING
 from lab.wire.session import Session, localname, new_id, show
 from lab.wire.stream import Element
