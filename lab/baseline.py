@@ -2,6 +2,7 @@
 
     one record        what fails in it, and on no list, is added; what is listed and no longer fails is taken out
     several           of one subject in one version: what fails in some and not in others is `flaky`
+    a listed fault    is what it is in whichever check it shows: none is added for it, and it stays
     a check not run   its entry stays as it is, as does one that this set-up could not try, or that does not apply
     an `error`        is never listed: it is the lab's own fault
 
@@ -20,7 +21,7 @@ from lab.errors import UsageError
 from lab.record import CheckResult, Record
 from lab.report.visible import cut, plain
 from lab.robustness import Found
-from lab.subjects.known import PASS, Known, KnownFinding, Listed
+from lab.subjects.known import PASS, Known, KnownFault, KnownFinding, Listed
 from lab.subjects.known_file import KnownFile
 from lab.verdict import Expectation, Outcome, expectation, worst
 
@@ -76,6 +77,7 @@ def mend(
     under = below or Listed()
     base = {entry.check: entry for entry in under.failures}
     seen = _seen(records)
+    faults = (*_faults(editor), *under.faults)
     for entry in editor.here("known"):
         name = entry["check"]
         results = [r for r in seen.pop(name, []) if r.outcome not in _NOT_TRIED or r.outcome == entry["outcome"]]
@@ -84,11 +86,17 @@ def mend(
         else:
             done.untried.append(name)
     for name, results in seen.items():
-        _judge_unlisted(editor, name, [r for r in results if r.outcome not in _NOT_TRIED], base.get(name))
+        tried = [r for r in results if r.outcome not in _NOT_TRIED]
+        told = [r for r in tried if not any(fault.fits(name, r.outcome, r.seen) for fault in faults)]
+        _judge_unlisted(editor, name, told, base.get(name))
     done.flaky += _flaky(records, file)
     if findings:
         _findings(editor, records, under.findings)
     return done
+
+
+def _faults(editor: _Editor) -> Iterable[KnownFault]:
+    return (KnownFault(entry["checks"], entry["seen"], entry["reason"]) for entry in editor.here("fault"))
 
 
 def _one_subject(records: Sequence[Record]) -> Record:

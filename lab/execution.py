@@ -70,7 +70,7 @@ class _Collector(catalogue.Problems):
             self._take(CheckResult(check, Outcome.ERROR, Expectation.UNEXPECTED, time.time(), 0.0, reason=reason))
 
     def _take(self, result: CheckResult) -> None:
-        listed = expected.entry(self._sides, result.check.name, result.outcome, result.blamed)
+        listed = expected.entry(self._sides, result.check.name, result.outcome, result.blamed, result.seen)
         result = replace(
             result,
             expectation=expectation(

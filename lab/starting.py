@@ -77,13 +77,13 @@ def sides_of(
     """
     if peer and server:
         one, other = told_apart(server, peer)
-        return Side.of(one, tried.failures), Side.of(other, listed_for(peer, None, ()).failures, second=True)
+        return Side.of(one, tried), Side.of(other, listed_for(peer, None, ()), second=True)
     judged = clients[0] if clients else server
-    first = Side.of(judged.name if judged else "", tried.failures)
+    first = Side.of(judged.name if judged else "", tried)
     if role_in(len(clients)) not in JOINT:
         return (first,)
-    second = Side.of(clients[1].name, listed_for(clients[1], None, ()).failures, second=True)
-    return (first, second, *([Side.of(server.name, listed_for(server, None, ()).failures)] if server else []))
+    second = Side.of(clients[1].name, listed_for(clients[1], None, ()), second=True)
+    return (first, second, *([Side.of(server.name, listed_for(server, None, ()))] if server else []))
 
 
 def surveyed(begun: Running, display: Progress) -> Cell:

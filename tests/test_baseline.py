@@ -70,6 +70,15 @@ def test_an_entry_names_its_version_where_there_are_several(recorded: Any) -> No
     assert added["versions"] == ["13.0"]
 
 
+def test_a_listed_fault_is_not_added_for_the_checks_that_it_hits(recorded: Any) -> None:
+    file = listing()
+    file.add("fault", {"checks": "xep-0030/*", "seen": "*Database failure*", "reason": "theirs"})
+    record = recorded(result(A, FAIL, seen="<text>Database failure</text>"), result(B, FAIL, seen="nothing came"))
+    done, (added,) = mended(file, record, versions=("13.0",))
+    assert done.added == [added["check"]] == [B]
+    assert file.entries("fault"), "it stays"
+
+
 def test_what_still_holds_stays_as_somebody_wrote_it(recorded: Any) -> None:
     text = (
         "# The list.\n\n# Ours, until 14.0.\n[[known]]\ncheck = 'xep-0030/a'   # single quotes\noutcome = \"fail\"\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from itertools import chain
 
@@ -12,7 +13,7 @@ from lab.coverage import Coverage, Line, coverage
 from lab.errors import UsageError
 from lab.fakes import MISBEHAVIOURS
 from lab.subjects import all_clients, all_subjects, find, find_client
-from lab.subjects.known import known
+from lab.subjects.known import Listed, listed
 from lab.verdict import OVER_S2S, carrier, over_tcp
 from schemas import sections, suites
 
@@ -51,14 +52,24 @@ def test_every_fake_that_a_check_names_exists() -> None:
     assert {c.proved_by for c in catalogue.checks() if c.proved_by} <= set(MISBEHAVIOURS)
 
 
+def _lists() -> dict[str, Listed]:
+    """What is listed of every subject, by its name and version."""
+    servers = [f"{one.name}:{version}" for one in all_subjects() for version in one.versions]
+    clients = [f"{one.name}:{version}" for one in all_clients() for version in one.versions]
+    found = {who: find(who) for who in servers} | {who: find_client(who) for who in clients}
+    return {who: listed(one, one.version) for who, one in found.items()}
+
+
 def test_every_known_failure_is_of_a_check_that_exists() -> None:
     names = {c.name for c in catalogue.checks()}
-    listed = {(s.name, version): known(find(f"{s.name}:{version}")) for s in all_subjects() for version in s.versions}
-    listed |= {
-        (c.name, version): known(find_client(f"{c.name}:{version}")) for c in all_clients() for version in c.versions
-    }
-    stale = {(name, entry.check) for name, entries in listed.items() for entry in entries if entry.check not in names}
-    assert stale == set()
+    entries = {(who, entry.check) for who, those in _lists().items() for entry in those.failures}
+    assert {(who, check) for who, check in entries if check not in names} == set()
+
+
+def test_every_known_fault_is_of_checks_that_exist() -> None:
+    names = [c.name for c in catalogue.checks()]
+    patterns = {(who, fault.checks) for who, those in _lists().items() for fault in those.faults}
+    assert {(who, pattern) for who, pattern in patterns if not fnmatch.filter(names, pattern)} == set()
 
 
 def test_providers_begun_have_data() -> None:

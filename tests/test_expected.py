@@ -9,14 +9,16 @@ import pytest
 from lab.starting import sides_of
 from lab.subjects import find
 from lab.subjects.expected import Side, entry, is_deadly
-from lab.subjects.known import Known, Listed
+from lab.subjects.known import Known, KnownFault, Listed
 from lab.verdict import Outcome, mirrored, told_apart
 
 RECEIPT = "xep-0184/receipt-comes-back"
 
 
 def side(name: str, *checks: str, second: bool = False) -> Side:
-    return Side.of(name, [Known(check, "fail", f"the list of {name}") for check in checks], second=second)
+    return Side.of(
+        name, Listed(tuple(Known(check, "fail", f"the list of {name}") for check in checks)), second=second
+    )
 
 
 def reason(sides: Sequence[Side], check: str, blamed: str = "", outcome: Outcome = Outcome.FAIL) -> str | None:
@@ -76,7 +78,10 @@ def test_only_a_pairs_checks_have_a_mirrored_name(name: str, other: str) -> None
 
 def test_what_a_list_says_ends_the_subject_is_deadly() -> None:
     """A listed failure is not, nor is what another's list says of another check."""
-    sides = [side("jabberd2", "rfc-6120/fails"), Side.of("mcabber", [Known("rfc-6120/ends-it", "crash", "it dies")])]
+    sides = [
+        side("jabberd2", "rfc-6120/fails"),
+        Side.of("mcabber", Listed((Known("rfc-6120/ends-it", "crash", "it dies"),))),
+    ]
     assert is_deadly(sides, "rfc-6120/ends-it")
     assert not is_deadly(sides, "rfc-6120/fails")
     assert not is_deadly(sides, "rfc-6120/passes")
@@ -90,3 +95,12 @@ def test_two_versions_of_one_server_are_told_apart() -> None:
     assert [side.name for side in sides] == ["prosody:13.0", "prosody:0.12"]
     assert reason(sides, "rfc-6120/a/forth", "prosody:13.0") == "the list of 13.0"
     assert reason(sides, "rfc-6120/a/forth", "prosody:0.12") is None
+
+
+def test_a_fault_is_excused_by_the_list_of_whoever_is_to_blame() -> None:
+    fault = KnownFault("xep-0184/*/forth", "*<gone/>*", "the server forgets")
+    pair = [side("slixmpp"), Side.of("mcabber", Listed(faults=(fault,)), second=True)]
+    found = entry(pair, f"{RECEIPT}/back", Outcome.FAIL, "mcabber", "<error><gone/></error>")
+    assert found == Known(f"{RECEIPT}/forth", "fail", "the server forgets", flaky=True)
+    assert entry(pair, f"{RECEIPT}/back", Outcome.FAIL, "slixmpp", "<error><gone/></error>") is None
+    assert entry(pair, f"{RECEIPT}/back", Outcome.FAIL, "mcabber", "nothing came") is None

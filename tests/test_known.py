@@ -10,10 +10,12 @@ from lab.errors import UsageError
 from lab.subjects import find
 from lab.subjects.known import (
     Known,
+    KnownFault,
     KnownFinding,
     entry_for,
     expectation_of_finding,
     known,
+    known_faults,
     known_findings,
     listed,
     not_seen,
@@ -134,6 +136,73 @@ def test_a_wrong_finding_is_refused_by_name(folder: Path, old: str, new: str, sa
     assert says in caught.value.message
     with pytest.raises(UsageError):
         known(find(f"{folder}:1.0"))
+
+
+# --- known.toml: faults
+
+FAULTS = """
+[[fault]]
+checks = "xep-0163/*"
+seen = "<iq *>Database [failure]<*"
+reason = "a transaction is given up"
+link = "https://mine.example/3"
+
+[[fault]]
+checks = "rfc-*"
+seen = "*<gone*"
+reason = "it forgets"
+versions = ["1.0"]
+"""
+GIVEN_UP = KnownFault(
+    "xep-0163/*", "<iq *>Database [failure]<*", "a transaction is given up", link="https://mine.example/3"
+)
+FAILURE = "<iq type='error'>\n<text>Database [failure]</text></iq>"
+
+
+def test_known_faults_are_those_of_the_version(folder: Path) -> None:
+    (folder / "known.toml").write_text(KNOWN + FAULTS)
+    assert known_faults(find(str(folder))) == (GIVEN_UP,)
+    assert [fault.checks for fault in known_faults(find(f"{folder}:1.0"))] == ["xep-0163/*", "rfc-*"]
+    own = folder / "own.toml"
+    own.write_text('[[fault]]\nchecks = "*"\nseen = "*mine*"\nreason = "r"\n')
+    subject = find(str(folder))
+    assert [fault.reason for fault in listed(subject, subject.version, [own]).faults] == ["r", GIVEN_UP.reason]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('seen = "*<gone*"', "", "fault 2.seen is missing"),
+        ('seen = "*<gone*"', 'seen = "*"', "fault 2.seen fits everything"),
+        ('checks = "rfc-*"', "", "fault 2.checks is missing"),
+        ('reason = "it forgets"', 'reason = ""', "fault 2.reason is empty"),
+        ('reason = "it forgets"', 'reason = "r"\noutcome = "crash"', "fault 2.outcome is unknown"),
+        ('checks = "rfc-*"\nseen = "*<gone*"', f'checks = "xep-0163/*"\nseen = "{GIVEN_UP.seen}"', "is listed twice"),
+    ],
+)
+def test_a_wrong_fault_is_refused_by_name(folder: Path, old: str, new: str, says: str) -> None:
+    (folder / "known.toml").write_text(FAULTS.replace(old, new))
+    with pytest.raises(UsageError) as caught:
+        known_faults(find(f"{folder}:1.0"))
+    assert says in caught.value.message
+
+
+def test_a_fault_is_known_by_what_is_seen_over_whichever_transport() -> None:
+    assert GIVEN_UP.fits("xep-0163/a", Outcome.FAIL, FAILURE)
+    assert GIVEN_UP.fits("rfc-7395/xep-0163/a", Outcome.FAIL, FAILURE)
+    assert not GIVEN_UP.fits("xep-0060/a", Outcome.FAIL, FAILURE)
+    assert not GIVEN_UP.fits("xep-0163/a", Outcome.FAIL, "<iq><text>Database f</text></iq>")
+    assert not GIVEN_UP.fits("xep-0163/a", Outcome.CRASH, FAILURE), "who dies is not excused"
+
+
+def test_a_check_that_is_listed_by_name_needs_no_fault() -> None:
+    always, soft = Known("xep-0163/a", "fail", "always"), Known("xep-0163/b", "non-strict", "soft")
+    names = {entry.check: entry for entry in (always, soft)}
+    flaky = Known("xep-0163/b", "fail", GIVEN_UP.reason, link=GIVEN_UP.link, flaky=True)
+    assert entry_for("xep-0163/a", Outcome.FAIL, names, seen=FAILURE, faults=[GIVEN_UP]) is always
+    assert entry_for("xep-0163/b", Outcome.FAIL, names, seen=FAILURE, faults=[GIVEN_UP]) == flaky
+    assert entry_for("xep-0163/b", Outcome.FAIL, names, seen="else", faults=[GIVEN_UP]) is soft
+    assert entry_for("xep-0163/c", Outcome.PASS, names, seen="", faults=[GIVEN_UP]) is None
 
 
 @pytest.mark.parametrize(

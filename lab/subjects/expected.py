@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lab.subjects.known import Known, entry_for
+from lab.subjects.known import Known, KnownFault, Listed, entry_for
 from lab.verdict import Outcome, mirrored
 
 
@@ -21,21 +21,26 @@ class Side:
 
     name: str
     failures: Mapping[str, Known]
+    faults: tuple[KnownFault, ...] = ()
     second: bool = False
     """Whether it is the second client of a pair."""
 
     @classmethod
-    def of(cls, name: str, failures: Sequence[Known], *, second: bool = False) -> Side:
-        return cls(name, {entry.check: entry for entry in failures}, second)
+    def of(cls, name: str, listed: Listed, *, second: bool = False) -> Side:
+        return cls(name, {entry.check: entry for entry in listed.failures}, listed.faults, second)
 
-    def entry(self, check: str, outcome: Outcome) -> Known | None:
-        return entry_for(mirrored(check) if self.second else check, outcome, self.failures)
+    def entry(self, check: str, outcome: Outcome, seen: str = "") -> Known | None:
+        name = mirrored(check) if self.second else check
+        return entry_for(name, outcome, self.failures, seen=seen, faults=self.faults)
 
 
-def entry(sides: Sequence[Side], check: str, outcome: Outcome, blamed: str = "") -> Known | None:
-    """What the lists say of a check that came to `outcome`, and that `blamed` is to blame for (empty: nobody)."""
+def entry(sides: Sequence[Side], check: str, outcome: Outcome, blamed: str = "", seen: str = "") -> Known | None:
+    """What the lists say of a check that came to `outcome`, and that `blamed` is to blame for (empty: nobody).
+
+    `seen` is what the check saw, as its result says it.
+    """
     answering = (side for side in sides if blamed in {"", side.name})
-    return next((found for side in answering if (found := side.entry(check, outcome)) is not None), None)
+    return next((found for side in answering if (found := side.entry(check, outcome, seen)) is not None), None)
 
 
 def is_deadly(sides: Sequence[Side], check: str) -> bool:

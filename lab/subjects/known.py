@@ -1,4 +1,4 @@
-"""What `known.toml` in a subject's folder lists: failures of checks, and findings of campaigns.
+"""What `known.toml` in a subject's folder lists: failures of checks, faults that come and go, findings of campaigns.
 
 ```toml
 [[known]]
@@ -9,15 +9,23 @@ versions = ["0.12"]          # optional: all versions otherwise
 link = "https://…"           # optional: the subject's own issue
 flaky = true                 # optional: sometimes it passes
 
+[[fault]]                    # what now and then fails any of many checks, and is known by what is seen
+checks = "xep-0163/*"        # * is any text, ? any character
+seen = "*<text*>Database failure</text>*"
+reason = "why we believe that it is the subject's fault"
+versions = ["0.12"]          # these two as above
+link = "https://…"
+
 [[finding]]
-fingerprint = "answers-each-iq by valid * to contact"   # as a report gives it; * is any text, ? any character
+fingerprint = "answers-each-iq by valid * to contact"   # as a report gives it; * and ? as above
 reason = "why we believe that it is the subject's fault"
 versions = ["0.12"]          # these three as above
 link = "https://…"
 flaky = true
 ```
 
-A finding that is listed and does not show is not `fixed`: what a campaign comes upon is chance.
+A check that fails as a fault does is `flaky`, where the list does not speak of it by name. A finding that is listed
+and does not show is not `fixed`: what a campaign comes upon is chance.
 
 A file of somebody's own (`stanzalab run --known FILE`) is laid over the subject's. There, `outcome = "pass"` says
 that a failure which the subject's list has is none here.
@@ -53,6 +61,22 @@ class Known:
 
 
 @dataclass(frozen=True)
+class KnownFault:
+    """What now and then goes wrong in a subject, in whichever check comes upon it: what that has seen says so."""
+
+    checks: str
+    seen: str
+    reason: str
+    versions: tuple[str, ...] = ()
+    link: str = ""
+
+    def fits(self, check: str, outcome: Outcome, seen: str) -> bool:
+        """Whether a check failed of it, over whichever transport."""
+        names = (check, over_tcp(check))
+        return outcome is Outcome.FAIL and _like(seen, self.seen) and any(_like(name, self.checks) for name in names)
+
+
+@dataclass(frozen=True)
 class KnownFinding:
     """Findings that are expected of a subject, and why: those whose fingerprint fits the pattern."""
 
@@ -63,11 +87,10 @@ class KnownFinding:
     flaky: bool = False
 
     def fits(self, fingerprint: str) -> bool:
-        # Brackets stand for themselves: lines of logs, which fingerprints hold, are full of them.
-        return fnmatchcase(fingerprint, self.fingerprint.replace("[", "[[]"))
+        return _like(fingerprint, self.fingerprint)
 
 
-_Entry = TypeVar("_Entry", Known, KnownFinding)
+_Entry = TypeVar("_Entry", Known, KnownFault, KnownFinding)
 
 
 class Implementation(Protocol):
@@ -87,6 +110,7 @@ class Listed:
 
     failures: tuple[Known, ...] = ()
     findings: tuple[KnownFinding, ...] = ()
+    faults: tuple[KnownFault, ...] = ()
 
 
 def known(subject: Implementation) -> tuple[Known, ...]:
@@ -102,6 +126,11 @@ def known_findings(subject: Implementation) -> tuple[KnownFinding, ...]:
     return _own(subject).findings
 
 
+def known_faults(subject: Implementation) -> tuple[KnownFault, ...]:
+    """What is known to come and go in the subject's version, as `known`. Raises UsageError."""
+    return _own(subject).faults
+
+
 def listed(subject: Implementation | None, version: str, further: Sequence[Path] = ()) -> Listed:
     """The subject's own list with further files laid over it, the last one on top.
 
@@ -114,19 +143,26 @@ def listed(subject: Implementation | None, version: str, further: Sequence[Path]
         above = {entry.fingerprint for entry in over.findings}
         # The further file's findings come first: the first one that fits gives the reason.
         findings = (*over.findings, *(entry for entry in found.findings if entry.fingerprint not in above))
-        found = Listed(_laid_over(found.failures, over.failures), findings)
+        found = Listed(_laid_over(found.failures, over.failures), findings, (*over.faults, *found.faults))
     return found
 
 
-def entry_for(check: str, outcome: Outcome, known: Mapping[str, Known]) -> Known | None:
-    """What a list (check -> entry) says of a check that came to `outcome`.
+def entry_for(
+    check: str, outcome: Outcome, known: Mapping[str, Known], *, seen: str = "", faults: Iterable[KnownFault] = ()
+) -> Known | None:
+    """What a list (check -> entry) says of a check that came to `outcome`, and that has `seen` this.
 
-    Over another transport it may fail as it is listed for over TCP, and needs no entry of its own.
+    Over another transport it may fail as it is listed for over TCP, and needs no entry of its own. What its name does
+    not explain may be one of the faults.
     """
-    if check in known or not outcome.bad:
-        return known.get(check)
-    below = known.get(over_tcp(check))
-    return below if below and below.outcome == outcome else None
+    own = known.get(check)
+    if own and (own.flaky or own.outcome == outcome):
+        return own
+    below = known.get(over_tcp(check)) if own is None and outcome.bad else None
+    if below and below.outcome == outcome:
+        return below
+    fault = next((fault for fault in faults if fault.fits(check, outcome, seen)), None)
+    return Known(check, outcome, fault.reason, link=fault.link, flaky=True) if fault else own
 
 
 def _laid_over(below: Iterable[Known], above: Iterable[Known]) -> tuple[Known, ...]:
@@ -167,10 +203,12 @@ def read(file: Path, version: str, versions: Collection[str] = (), *, over: bool
     outcomes = (*_OUTCOMES, PASS) if over else _OUTCOMES
     failures = [_failure(table, versions, outcomes) for table in _tables(top, "known")]
     findings = [_finding(table, versions) for table in _tables(top, "finding")]
+    faults = [_fault(table, versions) for table in _tables(top, "fault")]
     top.done()
     return Listed(
         _of_the_version(failures, [entry.check for entry in failures], version, file),
         _of_the_version(findings, [entry.fingerprint for entry in findings], version, file),
+        _of_the_version(faults, [f"{entry.checks} with {entry.seen}" for entry in faults], version, file),
     )
 
 
@@ -211,9 +249,30 @@ def _finding(table: Table, versions: Collection[str]) -> KnownFinding:
         link=table.take("link", str, ""),
         flaky=table.take("flaky", bool, False),
     )
-    if not entry.fingerprint.strip("*? "):
-        raise table.error("fits everything: a list that excuses all findings says nothing", "fingerprint")
+    _narrow(entry.fingerprint, table, "fingerprint", "findings")
     return _checked(entry, table, versions)
+
+
+def _fault(table: Table, versions: Collection[str]) -> KnownFault:
+    entry = KnownFault(
+        checks=table.take("checks", str),
+        seen=table.take("seen", str),
+        reason=table.take("reason", str),
+        versions=table.strings("versions"),
+        link=table.take("link", str, ""),
+    )
+    _narrow(entry.seen, table, "seen", "failures")
+    return _checked(entry, table, versions)
+
+
+def _narrow(pattern: str, table: Table, key: str, what: str) -> None:
+    if not pattern.strip("*? "):
+        raise table.error(f"fits everything: a list that excuses all {what} says nothing", key)
+
+
+def _like(text: str, pattern: str) -> bool:
+    """Whether a text fits. Brackets stand for themselves: logs, which fingerprints quote, are full of them."""
+    return fnmatchcase(text, pattern.replace("[", "[[]"))
 
 
 def _checked(entry: _Entry, table: Table, versions: Collection[str]) -> _Entry:

@@ -1,7 +1,8 @@
 """A `known.toml` as a text that is edited: entries go, come and change, everything else stays as somebody wrote it.
 
-The file is cut at its `[[known]]` and `[[finding]]` lines; an entry takes the comment that stands right above it
-along. What stands between entries is nobody's, and stays. One entry is changed by tomlkit, which keeps its comments.
+The file is cut at its `[[known]]`, `[[fault]]` and `[[finding]]` lines; an entry takes the comment that stands right
+above it along. What stands between entries is nobody's, and stays. One entry is changed by tomlkit, which keeps its
+comments.
 The format stands in `lab.subjects.known`.
 """
 
@@ -18,8 +19,8 @@ from tomlkit.items import AoT
 
 from lab.errors import MachineError, UsageError
 
-_HEAD = re.compile(r"[ \t]*\[\[[ \t]*(known|finding)[ \t]*\]\][ \t]*(#.*)?")
-_KINDS = ("known", "finding")
+_HEAD = re.compile(r"[ \t]*\[\[[ \t]*(known|fault|finding)[ \t]*\]\][ \t]*(#.*)?")
+_KINDS = ("known", "fault", "finding")
 
 
 @dataclass
@@ -32,7 +33,7 @@ class _Piece:
 
 
 class KnownFile:
-    """The text of a `known.toml`; `kind` is `known` or `finding` in all that follows."""
+    """The text of a `known.toml`; `kind` is `known`, `fault` or `finding` in all that follows."""
 
     def __init__(self, text: str, name: str = "known.toml") -> None:
         """Raises UsageError where the text cannot be edited: no TOML, or entries that are written in another way."""
@@ -45,7 +46,7 @@ class KnownFile:
         except (tomllib.TOMLDecodeError, KeyError, ValueError) as error:
             raise UsageError(f"{name} cannot be edited", cause=str(error)) from error
         if any(whole.get(kind, []) != self.entries(kind) for kind in _KINDS):
-            cause = "its entries are not written as [[known]] and [[finding]]"
+            cause = "its entries are not written as [[known]], [[fault]] and [[finding]]"
             raise UsageError(f"{name} cannot be edited", cause=cause)
 
     @property
