@@ -19,8 +19,9 @@ from lab.accounts import Comeback
 from lab.campaign.clusters import by_status
 from lab.campaign.compare import Bounds, Comparison, Listener, Outcome, Player
 from lab.campaign.safety import refuse_strangers
+from lab.engines.signals import interrupted_code
 from lab.errors import Exit, MachineError, UsageError
-from lab.starting import FUZZ_RESTARTS, INTERRUPTED, running, seed_of, surveyed
+from lab.starting import FUZZ_RESTARTS, running, seed_of, surveyed
 from lab.subjects import Subject
 from schemas.robustness import Trial
 
@@ -133,7 +134,7 @@ def run(plan: Plan, display: Display) -> Done:
                 outcome = Comparison(players, plan.trials, seed, plan.bounds, display).run()
             finally:
                 display.done()
-        exit_code = INTERRUPTED if outcome.interrupted else Exit.MACHINE if outcome.stopped else Exit.OK
+        exit_code = interrupted_code() if outcome.interrupted else Exit.MACHINE if outcome.stopped else Exit.OK
         done = Done(exit_code, outcome, plan.out / FILE, tuple(player.cell for player in players))
         done.file.write_text(json.dumps(done.as_json(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     except OSError as error:

@@ -23,12 +23,12 @@ from lab.campaign.safety import refuse_strangers
 from lab.campaign.tally import Outcome, Tally
 from lab.cell import Cell
 from lab.engines import Running
+from lab.engines.signals import interrupted_code
 from lab.errors import Exit, UsageError
 from lab.record import Footer, Writer
 from lab.robustness import CampaignFacts, Found, Robust, Robustness
 from lab.starting import (
     FUZZ_RESTARTS,
-    INTERRUPTED,
     RECORD,
     copy_log,
     header_of,
@@ -176,7 +176,7 @@ def fuzz(plan: Plan, display: Display) -> Fuzzed:
                 copy_log(begun, plan.out, writer)
             if not outcome.interrupted:
                 writer.footer(Footer(now(), round(time.monotonic() - started, 3), {}, exit_code))
-    return Fuzzed(INTERRUPTED if outcome.interrupted else exit_code, record, outcome, folder)
+    return Fuzzed(interrupted_code() if outcome.interrupted else exit_code, record, outcome, folder)
 
 
 def campaign(

@@ -24,8 +24,9 @@ from lab.campaign.replay import Listener, Outcome, Replay, casting_of, obstacle,
 from lab.campaign.safety import refuse_strangers
 from lab.cell import Cell
 from lab.engines import Running
+from lab.engines.signals import interrupted_code
 from lab.errors import Exit, MachineError, UsageError
-from lab.starting import FUZZ_RESTARTS, INTERRUPTED, outside_of, peopled, running, surveyed
+from lab.starting import FUZZ_RESTARTS, outside_of, peopled, running, surveyed
 from lab.subjects import Client, Subject
 
 FILE = "replay.json"
@@ -172,7 +173,7 @@ def _replay(plan: Plan, begun: Running, cell: Cell, display: Display) -> Replay:
 def _exit_code(made: Replay) -> int:
     """0 where everything is fixed; what could not be tried is not."""
     if made.interrupted:
-        return INTERRUPTED
+        return interrupted_code()
     if made.stopped:
         return Exit.MACHINE
     return Exit.OK if made.all_fixed else Exit.UNEXPECTED

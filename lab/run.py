@@ -20,12 +20,12 @@ from lab.campaign.safety import strangers
 from lab.cell import Cell, Process
 from lab.doap import Implemented
 from lab.engines import Progress, Running
+from lab.engines.signals import interrupted_code
 from lab.errors import Exit as ExitCode
 from lab.errors import LabError, MachineError
 from lab.execution import Execution, Listener, execute
 from lab.record import Footer, Header, Writer
 from lab.starting import (
-    INTERRUPTED,
     RECORD,
     copy_log,
     header_of,
@@ -168,7 +168,7 @@ def _fuzzed(
         listener=display,
         client=plan.clients[0] if plan.clients else None,
     )
-    return INTERRUPTED if outcome.interrupted else exit_code
+    return interrupted_code() if outcome.interrupted else exit_code
 
 
 def _fuzz_again(subject: Subject, clients: Sequence[Client]) -> str:
@@ -202,7 +202,7 @@ def _exit_code(execution: Execution, *, exited: bool) -> int:
     and no more (`CheckResult.gates`).
     """
     if execution.interrupted:
-        return INTERRUPTED
+        return interrupted_code()
     if execution.stopped:
         return ExitCode.MACHINE
     if not execution.results or unexplained((r.outcome for r in execution.results), exited=exited):

@@ -32,7 +32,6 @@ from lab.verdict import JOINT, role_in, told_apart
 FUZZ_RESTARTS = 20  # times that a subject which dies of malformed stanzas is started again
 FEDERATED_PATIENCE = 10.0
 """Seconds: the first stanza between two domains waits for a stream of theirs, which has to be negotiated."""
-INTERRUPTED = 130  # as shells say it: 128 + SIGINT
 RECORD = "run.ndjson"
 
 

@@ -212,14 +212,21 @@ def test_a_server_that_is_taken_away_ends_the_run_and_loses_nothing(
 
 
 @pytest.mark.engine
-def test_ctrl_c_leaves_no_container(prosody_run: tuple[subprocess.Popen[str], Path]) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_leaves_no_container_and_tells_what_it_measured(
+    prosody_run: tuple[subprocess.Popen[str], Path], number: signal.Signals
+) -> None:
     process, out = prosody_run
     assert containers(out)
-    os.killpg(process.pid, signal.SIGINT)
+    # A terminal tells the whole foreground group, a supervisor the one process that it knows.
+    os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
     said, _ = process.communicate(timeout=BOUND)
-    assert process.returncode == 130, said
+    assert process.returncode == 128 + number, said
     assert not containers(out)
     assert not record.read(out / "run.ndjson").finished
+    assert "DID NOT FINISH" in said
+    assert "Traceback" not in said
+    assert (out / "index.html").exists()
 
 
 def test_two_servers_are_tried_with_each_other(tmp_path: Path) -> None:

@@ -9,11 +9,23 @@ from contextlib import contextmanager
 from types import FrameType
 
 POLITE = (signal.SIGTERM, signal.SIGHUP)
+BY_SIGNAL = 128  # with the signal added, the exit code of whom one has ended, as shells say it
+
+_came: list[int] = []
+
+
+class Ended(KeyboardInterrupt):
+    """SIGTERM or SIGHUP: whoever knows what to do at Ctrl-C does it here, too."""
+
+
+def interrupted_code() -> int:
+    """The exit code of a lab that is interrupted: that of the signal that did it, which is Ctrl-C's by default."""
+    return BY_SIGNAL + (_came[-1] if _came else signal.SIGINT)
 
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """While the block runs, SIGTERM and SIGHUP unwind it as Ctrl-C does; the exit code is 128 + the signal.
+    """While the block runs, SIGTERM and SIGHUP unwind it as Ctrl-C does; the exit code is `interrupted_code`.
 
     Handlers that somebody else has set stay. Outside the main thread nobody may set any: nothing is done there.
     """
@@ -25,6 +37,8 @@ def ended_by_signals() -> Iterator[None]:
         signal.signal(number, _unwind)
     try:
         yield
+    except Ended:
+        raise SystemExit(interrupted_code()) from None
     finally:
         for number in ours:
             signal.signal(number, signal.SIG_DFL)
@@ -61,4 +75,5 @@ def _in_main_thread() -> bool:
 
 
 def _unwind(number: int, _frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)
+    _came.append(number)
+    raise Ended

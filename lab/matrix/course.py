@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from lab import __version__, record
 from lab.engines import Progress
-from lab.engines.signals import POLITE
+from lab.engines.signals import BY_SIGNAL, POLITE
 from lab.errors import MachineError, UsageError
 from lab.matrix import attempt, ledger
 from lab.matrix.attempt import Brake, End
@@ -28,7 +28,7 @@ from lab.matrix.ready import make_ready
 from lab.matrix.room import Room
 from lab.matrix.shards import longest_first
 from lab.record import Record
-from lab.starting import INTERRUPTED, RECORD, now
+from lab.starting import RECORD, now
 from lab.verdict import Role
 
 OUTPUT = "output.txt"
@@ -103,7 +103,7 @@ def run(plan: Plan, display: Display) -> Done:
         finally:
             display.ends()
         if stopped:
-            return Done(book, INTERRUPTED - signal.SIGINT + stopped, len(waiting))
+            return Done(book, BY_SIGNAL + stopped, len(waiting))
         book.note(finished=now())
         return Done(book, book.exit_code, len(waiting))
 
