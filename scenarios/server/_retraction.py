@@ -23,6 +23,9 @@ OTHER = "other"
 FULL = f"<fallback xmlns='{FALLBACK}' for='{RETRACT}'/><body>/me took something back</body><store xmlns='{HINTS}'/>"
 """What may stand in a retraction besides (XEP-0424 §3)."""
 
+SEARCHES = 4
+"""A server may look through its archives for what is taken back: it is waited for so many times as long."""
+
 
 @dataclass(frozen=True)
 class Said:
@@ -54,6 +57,8 @@ def scene(connect: Connect, *features: str, **config: str) -> Scene:
         if not advertises(owner, made.jid, feature):
             unsupported(f"{feature} on rooms")
     guest, other = connect(label=GUEST), connect(label=OTHER)
+    for session in (owner, guest, other):
+        session.patience *= SEARCHES
     made.enter(guest, GUEST)
     made.enter(other, OTHER)
     if "moderatedroom" in config:
@@ -120,6 +125,7 @@ __all__ = [
     "GUEST",
     "OTHER",
     "OWNER",
+    "SEARCHES",
     "Said",
     "Scene",
     "announced",

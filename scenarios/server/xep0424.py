@@ -10,13 +10,14 @@ import pytest
 
 from lab.plugin import Connect, Specification, require, require_equal, unsupported
 from lab.wire.namespaces import ARCHIVE, HINTS, MODERATE, NS, RETRACT
-from lab.wire.session import Session, localname, new_id, show
+from lab.wire.session import Session, new_id, show
 from lab.wire.stream import Element
 from scenarios.server._discovery import advertises
 from scenarios.server._retraction import (
     FULL,
     GUEST,
     OTHER,
+    SEARCHES,
     Scene,
     announced,
     history,
@@ -75,7 +76,7 @@ def _take_back(sent: Sent, by: Session, to: Session, content: str = FULL) -> str
     """Somebody takes it back. Answers the retraction's id, once it has arrived."""
     identifier = new_id()
     by.send(f"<message type='chat' id='{identifier}' to='{to.jid}'>{retraction(sent.id, content)}</message>")
-    to.expect(lambda e: localname(e) == "message" and e.get("id") == identifier, "the retraction")
+    to.expect(identifier, "the retraction", timeout=SEARCHES * to.patience)
     return identifier
 
 
