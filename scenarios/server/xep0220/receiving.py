@@ -10,9 +10,10 @@ from lab.cell import Cell
 from lab.plugin import Specification, impossible, require, require_equal, unsupported
 from lab.plugin.federation import Remote, Remotes
 from lab.wire.namespaces import NS
-from lab.wire.s2s import ServerSession, answer_verify, dialback, is_dialback
+from lab.wire.negotiation import Stage, starttls
+from lab.wire.s2s import ServerSession, answer_verify, dialback, is_dialback, open_server_stream
 from lab.wire.session import Session, StreamEnded, StreamFailed, new_id
-from lab.wire.transport import ConnectionLost, NoAnswer
+from lab.wire.transport import ConnectionLost, NoAnswer, client_context
 from scenarios.server.xep0220._dialback import (
     are_let_in,
     ask_to_be_let_in,
@@ -274,8 +275,10 @@ def test_unknown_target_does_not_end_the_stream(remote: Remote) -> None:
 
 @XEP.must("2.4.2", says="A server that answers with dialback errors says so in its features: <dialback><errors/>.")
 def test_errors_are_advertised(remote: Remote) -> None:
-    session = caller(remote)
-    features = session.features
+    caller(remote).close()  # the check is unsupported where it cannot be called so
+    session = remote.call(Stage.OPENED, anonymous=True)
+    starttls(session, client_context(remote.ca))
+    features = open_server_stream(session)
     ask_to_be_let_in(session, to="nowhere.test")
     try:
         told = result(session, to="nowhere.test")
@@ -283,7 +286,7 @@ def test_errors_are_advertised(remote: Remote) -> None:
         unsupported("dialback errors: the stream is ended instead, or nothing said")
     if told.get("type") != "error":
         unsupported("dialback errors: the key is called invalid")
-    found = features.find("dialback:dialback/dialback:errors", NS) if features is not None else None
+    found = features.find("dialback:dialback/dialback:errors", NS)
     require(found is not None, "<dialback><errors/></dialback> in the features", features)
 
 
