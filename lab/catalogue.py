@@ -13,7 +13,7 @@ import pytest
 
 import scenarios
 from lab.errors import LabError, UsageError
-from lab.plugin.hooks import CHECK, SELECTED, WORKERS_SELECTED
+from lab.plugin.hooks import CHECK, SELECTED, WORKERS_SELECTED, overloads
 from lab.verdict import Check, Role
 from schemas import suites
 from schemas.tables import nearest
@@ -43,11 +43,13 @@ class _Collector(Problems):
         super().__init__()
         self.checks: list[Check] = []
         self.nodeids: dict[str, str] = {}
+        self.overloading: frozenset[str] = frozenset()
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self.checks = [item.stash[CHECK] for item in session.items]
         self.nodeids = {item.nodeid: item.stash[CHECK].name for item in session.items}
+        self.overloading = frozenset(item.stash[CHECK].name for item in session.items if overloads(item))
 
 
 @cache
@@ -66,6 +68,11 @@ def _collected() -> _Collector:
 def checks() -> tuple[Check, ...]:
     """Every check, in the order of collection. Raises LabError where a module is broken."""
     return tuple(_collected().checks)
+
+
+def alone(check: Check) -> bool:
+    """Whether a check may keep a weak server so busy that others, beside it, would be blamed on it."""
+    return check.name in _collected().overloading
 
 
 def by_nodeid(nodeid: str) -> Check | None:

@@ -134,13 +134,13 @@ def execute(
     """Run `checks` on the cell, in `workers` processes (0: in this one).
 
     `sides` are those whose lists say what is expected; `gone` says why the subject is lost; `mentioned` are the
-    providers whose checks are informational (`schemas.suites`). What is listed as ending the subject is run behind
-    all others, one check at a time: who is tried beside it would be ended, too.
+    providers whose checks are informational (`schemas.suites`). What is listed as ending the subject, and what may
+    keep it busy for long, is run behind all others, one check at a time: who is tried beside it would suffer, too.
     """
     collector = _Collector(writer, sides, listener, gone, mentioned)
-    deadly = [check for check in checks if expected.is_deadly(sides, check.name)]
+    apart = [check for check in checks if catalogue.alone(check) or expected.is_deadly(sides, check.name)]
     code = pytest.ExitCode.OK
-    for part, processes in (([check for check in checks if check not in deadly], workers), (deadly, 0)):
+    for part, processes in (([check for check in checks if check not in apart], workers), (apart, 0)):
         if part and not collector.stopped and code != pytest.ExitCode.INTERRUPTED:
             code = catalogue.run(part, cell_file, workers=processes, plugins=[collector])
     sys.stdout.flush()

@@ -153,3 +153,10 @@ def test_what_does_not_exist_is_refused_with_the_nearest(wrong: dict[str, list[s
 def test_nothing_selected_is_never_green() -> None:
     with pytest.raises(UsageError, match="no server check is selected"):
         catalogue.select(year=2021, rows=["im/the-me-command"])
+
+
+def test_what_may_keep_a_server_busy_is_run_apart() -> None:
+    apart = {c.name for c in catalogue.checks() if catalogue.alone(c)}
+    assert {"rfc-6120/endless-data-is-given-up/text-bound", "rfc-6120/endless-peer-is-given-up/header"} < apart
+    assert "rfc-6120/get-is-answered-once-by-a-result" not in apart
+    assert len(apart) < 50, "one at a time takes long"

@@ -119,7 +119,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "requirement(requirement): what the check tests (lab.plugin.requirement)")
-    config.addinivalue_line("markers", "overloads: may keep a weak server busy for long; such checks run last")
+    config.addinivalue_line("markers", "overloads: may keep a weak server busy for long: run alone, behind others")
     config.addinivalue_line("markers", "transports(over, ...): the check is run over each of them")
     config.addinivalue_line("markers", "proved_by(fake): the fake of lab.fakes that turns the check red")
 
@@ -146,11 +146,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Give each item its check, leave only those that are meant, and put those that overload at the end."""
     for item in items:
         item.stash[CHECK] = check_of(item)
-    items.sort(key=lambda item: item.get_closest_marker("overloads") is not None)
+    items.sort(key=overloads)
     told = getattr(config, "workerinput", {}).get(WORKERS_SELECTED) or config.stash.get(SELECTED, [])
     wanted = {*config.getoption("--check"), *told}
     if wanted:
         items[:] = [item for item in items if item.stash[CHECK].name in wanted]
+
+
+def overloads(item: pytest.Item) -> bool:
+    """Whether a check is marked as one that may keep a server busy for long."""
+    return item.get_closest_marker("overloads") is not None
 
 
 @pytest.hookimpl(wrapper=True)

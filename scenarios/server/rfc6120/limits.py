@@ -29,7 +29,7 @@ BELOW = 512
 ABOVE = 64 * 1024
 """Bytes beyond it: a server may count by what it reads at a time."""
 BUSY = 4
-"""Times the usual patience: these checks run side by side, and keep a server busy with megabytes."""
+"""Times the usual patience: these checks keep a server busy with megabytes."""
 
 
 def sized(to: str, size: int) -> tuple[str, str]:
