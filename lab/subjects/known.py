@@ -37,7 +37,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol, TypedDict, TypeVar
 
 from lab.errors import UsageError
 from lab.subjects.subject_file import Table, load_toml
@@ -229,38 +229,41 @@ def _of_the_version(entries: Sequence[_Entry], names: Sequence[str], version: st
     return tuple(here.values())
 
 
+class _Shared(TypedDict):
+    reason: str
+    versions: tuple[str, ...]
+    link: str
+
+
+def _shared(table: Table) -> _Shared:
+    """What an entry of any kind says."""
+    return {
+        "reason": table.take("reason", str),
+        "versions": table.strings("versions"),
+        "link": table.take("link", str, ""),
+    }
+
+
 def _failure(table: Table, versions: Collection[str], outcomes: Sequence[str]) -> Known:
     entry = Known(
         check=table.take("check", str),
         outcome=table.choice("outcome", outcomes),
-        reason=table.take("reason", str),
-        versions=table.strings("versions"),
-        link=table.take("link", str, ""),
         flaky=table.take("flaky", bool, False),
+        **_shared(table),
     )
     return _checked(entry, table, versions)
 
 
 def _finding(table: Table, versions: Collection[str]) -> KnownFinding:
     entry = KnownFinding(
-        fingerprint=table.take("fingerprint", str),
-        reason=table.take("reason", str),
-        versions=table.strings("versions"),
-        link=table.take("link", str, ""),
-        flaky=table.take("flaky", bool, False),
+        fingerprint=table.take("fingerprint", str), flaky=table.take("flaky", bool, False), **_shared(table)
     )
     _narrow(entry.fingerprint, table, "fingerprint", "findings")
     return _checked(entry, table, versions)
 
 
 def _fault(table: Table, versions: Collection[str]) -> KnownFault:
-    entry = KnownFault(
-        checks=table.take("checks", str),
-        seen=table.take("seen", str),
-        reason=table.take("reason", str),
-        versions=table.strings("versions"),
-        link=table.take("link", str, ""),
-    )
+    entry = KnownFault(checks=table.take("checks", str), seen=table.take("seen", str), **_shared(table))
     _narrow(entry.seen, table, "seen", "failures")
     return _checked(entry, table, versions)
 
