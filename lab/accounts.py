@@ -21,6 +21,7 @@ from lab.wire.transport import ConnectionLost, ConnectionRefused, NoAnswer
 
 COMEBACK_SECONDS = 20.0  # for a subject that crashed and is being restarted, or that is kept busy for a while
 NOTICE_SECONDS = 0.5  # until the engine has seen that its subject is gone
+COMMAND_SECONDS = 2.0  # … where a command has failed, which is no server's doing: then there is no hurry
 BETWEEN_SECONDS = 0.1
 FRUITLESS = 2  # waits in vain after which a subject is taken to hang for good
 
@@ -65,7 +66,8 @@ class Comeback:
             return False
         if isinstance(error, NoAnswer):
             return True
-        return self.run_dir is not None and (waited < NOTICE_SECONDS or self._restarting())
+        notice = COMMAND_SECONDS if isinstance(error, CommandFailed) else NOTICE_SECONDS
+        return self.run_dir is not None and (waited < notice or self._restarting())
 
     def _restarting(self) -> bool:
         exits = engines.exits(self.run_dir) if self.run_dir else ()

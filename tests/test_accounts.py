@@ -24,6 +24,15 @@ def test_a_command_that_finds_no_server_is_called_again_once_it_is_back(tmp_path
     assert (tmp_path / "made").read_text().splitlines() == [made.localpart] * 3
 
 
+def test_an_exit_may_be_noticed_a_while_after_the_command_has_failed(tmp_path: Path) -> None:
+    (tmp_path / "later").write_text(json.dumps({"at": time.time(), "why": "exited", "restarted": True}) + "\n")
+    noticed = f'cp "$1/later" "$1/{EXITS_FILE}"'
+    accounts(
+        tmp_path, f'sleep 0.4; echo >> "$1/tries"; n=$(wc -l < "$1/tries"); test $n = 3 && {noticed}; test $n = 4'
+    ).fresh()
+    assert len((tmp_path / "tries").read_text()) == 4, "more than half a second behind the first"
+
+
 def test_a_command_that_fails_for_good_is_an_error_of_the_machine(tmp_path: Path) -> None:
     with pytest.raises(CommandFailed, match="makes accounts failed") as failed:
         accounts(tmp_path, "echo no such user >&2; exit 1").fresh()
