@@ -72,8 +72,9 @@ class KnownFault:
 
     def fits(self, check: str, outcome: Outcome, seen: str) -> bool:
         """Whether a check failed of it, over whichever transport."""
-        names = (check, over_tcp(check))
-        return outcome is Outcome.FAIL and _like(seen, self.seen) and any(_like(name, self.checks) for name in names)
+        if outcome is not Outcome.FAIL or not _like(seen, self.seen):
+            return False
+        return _like(check, self.checks) or _like(over_tcp(check), self.checks)
 
 
 @dataclass(frozen=True)
