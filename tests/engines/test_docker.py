@@ -272,9 +272,13 @@ def test_an_engine_that_does_not_answer_is_said(
 
 
 class Between:
-    """A socket that passes everything on to the real engine, until it is closed: an engine that can die."""
+    """A socket that passes everything on to the real engine, until it is closed: an engine that can die.
+
+    `watched` is set once somebody waits for a container's exit.
+    """
 
     def __init__(self, path: Path) -> None:
+        self.watched = threading.Event()
         self._sockets: list[socket.socket] = []
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
@@ -292,11 +296,12 @@ class Between:
                 for source, sink in ((near, far), (far, near)):
                     threading.Thread(target=self._pass_on, args=(source, sink), daemon=True).start()
 
-    @staticmethod
-    def _pass_on(source: socket.socket, sink: socket.socket) -> None:
+    def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
                 sink.sendall(data)
+                if b"/wait HTTP/1.1" in data:
+                    self.watched.set()
             sink.shutdown(socket.SHUT_WR)
 
     def die(self) -> None:
@@ -324,6 +329,8 @@ def test_an_engine_that_dies_in_mid_run_is_the_machines_fault(
             ENGINE.start(prosody, domain="lab.test", run_dir=run_dir, progress=Remembered()) as running,
         ):
             run = client.containers.get(running.cell.process.id).labels[RUN_LABEL]
+            # Not before the watch has asked: the SDK leaves a socket open where it finds nobody to connect to.
+            assert between.watched.wait(10)
             between.die()
             began = time.monotonic()
         assert time.monotonic() - began < 20
