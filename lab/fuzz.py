@@ -48,6 +48,8 @@ from schemas.robustness import Trial
 from schemas.suites import Role, Row
 from schemas.tables import nearest
 
+LEFT_LYING = "answers-the-sentinel=stuck by "  # how fingerprints of stanzas that are left lying begin
+
 
 class Display(engines.Progress, Listener, Protocol):
     """Where a campaign shows what it does."""
@@ -194,17 +196,19 @@ def campaign(
     writer: Writer,
     listener: Listener,
     client: Client | None = None,
+    brief: bool = False,
 ) -> tuple[Outcome, int]:
     """A campaign on a cell that stands, over the server or its client, written into a run record.
 
-    Answers its outcome, and the exit code.
+    `brief`: it has no time for what is known to cost a wait. Answers its outcome, and the exit code.
     """
     exits_in = None if cell.process.kind == "attached" else run_dir
     if client is not None:
         outcome = ClientCampaign(cell, cell.clients[0], trials, seed, bounds, listener, exits_in, folder).run()
     else:
         with outside_of(begun, subject, run_dir) as outside:
-            outcome = Campaign(cell, trials, outside, seed, bounds, listener, exits_in, folder).run()
+            lying = brief and any(entry.fingerprint.startswith(LEFT_LYING) for entry in known)
+            outcome = Campaign(cell, trials, outside, seed, bounds, listener, exits_in, folder, lying).run()
     on = _options(cell, subject, client)
     founds = [_found(finding, known, folder, on) for finding in outcome.findings]
     for found in founds:

@@ -167,6 +167,7 @@ def _fuzzed(
         writer=writer,
         listener=display,
         client=plan.clients[0] if plan.clients else None,
+        brief=True,
     )
     return interrupted_code() if outcome.interrupted else exit_code
 

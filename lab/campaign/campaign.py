@@ -63,6 +63,8 @@ class Campaign(Course[_Lane]):
     listener: Listener
     run_dir: Path | None = None
     corpus: Path | None = None
+    left_lying: bool = False
+    """Whether the server is known to leave a long token lying: it costs a wait each time that it is met."""
 
     def __post_init__(self) -> None:
         self._comeback = Comeback(self.run_dir)
@@ -72,6 +74,7 @@ class Campaign(Course[_Lane]):
         self._sent: dict[Transport, int] = {}
         self._turn = 0
         self._inquiry = Inquiry(self.cell, self.outside, self.seed, self.corpus, self.listener.found, self._tell)
+        self._inquiry.left_lying = self.left_lying
         self._random = random.Random(self.seed)  # noqa: S311 - for tests, not for secrets
 
     def _outcome(self, *, interrupted: bool) -> Outcome:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from generators.allowed import Reaction
-from generators.stanza import Family, Scene
+from generators.stanza import Family, Moment, Scene
 from lab.campaign import corpus
 from lab.campaign.batch import Finished, Item, must_answer
 from lab.campaign.cast import Casting
@@ -347,8 +347,13 @@ def _valid(item: Item) -> Item:
 
 
 def _key(item: Item) -> tuple[str, ...]:
-    """What an item is like: broken bytes are alike in every payload, but some addressee may be handed them."""
+    """What an item is like: broken bytes are alike in every payload, but some addressee may be handed them.
+
+    So is what comes before its time: nobody looks into it.
+    """
     stanza, malformed = item.stanza, item.malformed
+    if malformed is not None and malformed.moment is not Moment.BOUND:
+        return (malformed.operator, stanza.carrier)
     if malformed is not None and malformed.family is Family.BYTES:
         return (malformed.operator, stanza.carrier, stanza.addressee)
     return (item.operator, stanza.payload.element, stanza.carrier, stanza.type, stanza.addressee)
