@@ -207,7 +207,7 @@ def campaign(
         outcome = ClientCampaign(cell, cell.clients[0], trials, seed, bounds, listener, exits_in, folder).run()
     else:
         with outside_of(begun, subject, run_dir) as outside:
-            lying = brief and any(entry.fingerprint.startswith(LEFT_LYING) for entry in known)
+            lying = brief and leaves_lying(known)
             outcome = Campaign(cell, trials, outside, seed, bounds, listener, exits_in, folder, lying).run()
     on = _options(cell, subject, client)
     founds = [_found(finding, known, folder, on) for finding in outcome.findings]
@@ -218,6 +218,11 @@ def campaign(
     unseen = not_seen(known, [found.fingerprint for found in founds])
     writer.campaign(_facts(outcome, replay, unseen))
     return outcome, _exit_code(outcome, founds)
+
+
+def leaves_lying(known: Sequence[KnownFinding]) -> bool:
+    """Whether a list says that the server leaves some stanzas lying until more comes behind them."""
+    return any(entry.fingerprint.startswith(LEFT_LYING) for entry in known)
 
 
 def _exit_code(outcome: Outcome, founds: Sequence[Found]) -> int:

@@ -11,17 +11,21 @@ from typing import Any
 
 import pytest
 
+from lab.campaign import campaign as campaigns
 from lab.campaign import corpus
-from lab.campaign.batch import Batch
-from lab.campaign.campaign import Campaign, _Lane
+from lab.campaign.batch import Batch, Item, begin
+from lab.campaign.campaign import PADDING, Campaign, _Lane
 from lab.campaign.cast import Cast
 from lab.campaign.course import REFUSALS, Bounds
 from lab.campaign.finding import Finding
 from lab.campaign.outside import Outside
+from lab.campaign.pipe import Pipe
 from lab.campaign.tally import Outcome, Tally
 from lab.cell import Account, AccountMaking, Cell
 from lab.errors import MachineError, UsageError
 from lab.fakes import FakeServer
+from lab.fuzz import leaves_lying
+from lab.subjects.known import KnownFinding
 from lab.wire.namespaces import VERSION
 from schemas.payloads import Addressee
 from schemas.robustness import Trial, trial
@@ -104,6 +108,25 @@ def test_it_sends_just_as_many_stanzas_as_it_may(most: int) -> None:
     assert outcome.sent == len(made.noted) == most
     assert (outcome.stopped, outcome.interrupted, outcome.findings) == ("", False, ())
     assert outcome.rate > 0
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_where_stanzas_are_known_to_be_left_lying_spaces_push_them(
+    monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    paddings: set[bytes] = set()
+
+    def noted(cast: Cast, fuzzer: Pipe, items: Sequence[Item], *, padding: bytes = b"") -> Batch:
+        paddings.add(padding)
+        return begin(cast, fuzzer, items, padding=padding)
+
+    monkeypatch.setattr(campaigns, "begin", noted)
+    listed = [KnownFinding("answers-the-sentinel=stuck by *" if known else "lives", "theirs")]
+    with FakeServer(patience=2.0) as cell, Outside(cell.process, None, None, ()) as outside:
+        bounds = Bounds(stanzas=70)
+        outcome = Campaign(cell, PINGS, outside, SEED, bounds, Told(), left_lying=leaves_lying(listed)).run()
+    assert (outcome.sent, outcome.findings) == (70, ())
+    assert paddings == {PADDING if known else b""}
 
 
 def test_it_ends_when_its_time_is_up() -> None:

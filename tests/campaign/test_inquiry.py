@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from generators.allowed import ANSWERED
-from generators.stanza import Family, Moment
+from generators.stanza import Family, Moment, Stanza
 from lab.accounts import Accounts, Comeback
 from lab.campaign import corpus
 from lab.campaign import inquiry as module
@@ -179,13 +179,15 @@ def test_broken_bytes_are_avoided_whatever_they_stand_in_but_not_to_others(world
 
 
 def test_what_comes_before_its_time_is_avoided_whatever_it_is(world: World) -> None:
-    early = {"operator": "too-early", "family": Family.PROTOCOL, "moment": Moment.SECURED}
+    def sent(base: Stanza, moment: Moment = Moment.SECURED) -> Item:
+        return malformed(base, ENDS, operator="too-early", family=Family.PROTOCOL, moment=moment)
+
     world.shows = when(MISSING, "too-early")
-    world.suspect(MISSING, malformed(stanza(), ENDS, **early))
+    world.suspect(MISSING, sent(stanza()))
     world.look()
-    assert world.inquiry.avoids(malformed(stanza(element="{urn:x}query", addressee=Addressee.CONTACT), ENDS, **early))
-    assert not world.inquiry.avoids(malformed(stanza(carrier=Carrier.MESSAGE), ENDS, **early))
-    assert not world.inquiry.avoids(malformed(stanza(), ENDS, operator="too-early", family=Family.PROTOCOL))
+    assert world.inquiry.avoids(sent(stanza(element="{urn:x}query", addressee=Addressee.CONTACT)))
+    assert not world.inquiry.avoids(sent(stanza(carrier=Carrier.MESSAGE)))
+    assert not world.inquiry.avoids(sent(stanza(), Moment.BOUND))
 
 
 def test_the_valid_stanza_is_told_where_it_shows_the_same(world: World) -> None:
