@@ -90,6 +90,7 @@ class Symptom:
     seen: str
     kind: str = ""
     telling: bool = False
+    alone: bool = False
 
 
 def judge(cast: Cast, batch: Batch) -> list[Symptom]:
@@ -105,12 +106,15 @@ def judge(cast: Cast, batch: Batch) -> list[Symptom]:
 
 
 def _of_item(batch: Batch, place: int, item: Item, seen: Seen) -> Iterator[Symptom]:
-    if not seen.replies and not seen.deliveries:
-        if must_answer(item) and batch.sentinel and not batch.ended:
-            yield Symptom(
-                "answers-each-iq", place, reactions(item), "nothing came, while a sentinel behind it was answered"
-            )
-        return
+    if not seen.replies and must_answer(item) and batch.sentinel and not batch.ended:
+        came = (
+            "it was delivered and answered, but no reply came back"
+            if seen.deliveries
+            else "nothing came, while a sentinel behind it was answered"
+        )
+        # Who leaves a room, by another stanza, gets no answers from it any more.
+        in_room = item.stanza.addressee is Addressee.OCCUPANT
+        yield Symptom("answers-each-iq", place, reactions(item), came, alone=in_room)
     for reply in seen.replies:
         yield from _of_reply(batch, place, item, reply)
     request = item.stanza.carrier is Carrier.IQ and item.stanza.type in {"get", "set"}
@@ -119,16 +123,6 @@ def _of_item(batch: Batch, place: int, item: Item, seen: Seen) -> Iterator[Sympt
     for who, element in seen.deliveries:
         if who == "contact":
             yield from _of_delivery(place, item, element)
-    if (
-        must_answer(item)
-        and not seen.replies
-        and batch.sentinel
-        and not batch.ended
-        and item.stanza.addressee is not Addressee.OCCUPANT  # the room may have lost its occupant since
-    ):
-        yield Symptom(
-            "answers-each-iq", place, reactions(item), "it was delivered and answered, but no reply came back"
-        )
 
 
 def _requests(item: Item) -> int:

@@ -142,8 +142,8 @@ def narrow(
 ) -> Confirmed | None:
     """The shortest sequence that shows `symptom`, confirmed; None where it never showed again.
 
-    `likely` are the places that are tried alone before the whole is halved: those without an answer, say. Without
-    `confirm`, one more time is enough.
+    `likely` are the places that are tried alone before the whole is halved: those without an answer, say. Where the
+    symptom is one only `alone`, it ends there. Without `confirm`, one more time is enough.
     """
     times = CONFIRMATIONS if confirm else 1
     search = _Search(prober, symptom)
@@ -151,7 +151,7 @@ def narrow(
     for place in likely if symptom.place is None else (symptom.place,):
         if search.shows([suspects[place]]):
             return search.confirmed([suspects[place]], times)
-    if not search.shows(suspects):
+    if symptom.alone or not search.shows(suspects):
         return None
     return search.confirmed(search.shortest(suspects), times)
 

@@ -12,6 +12,7 @@ from lab.campaign.batch import Batch
 from lab.campaign.cast import Cast
 from lab.campaign.judge import RULES, SEEN, judge
 from lab.campaign.pipe import End
+from lab.wire.stream import Element
 from schemas.payloads import Addressee, Carrier
 from tests.campaign.making import (
     CONTACT,
@@ -227,9 +228,6 @@ GOOD: dict[str, Happens] = {
     "without a sentinel, a missing answer is the sentinel's to tell": lambda c: batch(
         c, malformed(stanza(), ANSWERED), closed_by_us=True, end=End(orderly=True)
     ),
-    "the room may have lost the occupant whom an iq was delivered to": lambda c: batch(
-        c, valid(addressee=Addressee.OCCUPANT, to="room@muc/juliet"), deliveries=SHOWN_TO_CONTACT
-    ),
     "an id that was sent twice is answered twice": lambda c: batch(
         c,
         malformed(stanza(), ANSWERED, chunks=(b"<iq id='f1'/>", b"<iq id='f1'/>")),
@@ -288,6 +286,18 @@ GOOD: dict[str, Happens] = {
 @pytest.mark.parametrize("what", GOOD)
 def test_what_only_looks_like_a_fault_is_none(cast: Cast, what: str) -> None:
     assert judge(cast, GOOD[what](cast)) == []
+
+
+@pytest.mark.parametrize("deliveries", [{}, SHOWN_TO_CONTACT], ids=["unseen", "delivered"])
+def test_that_an_occupant_does_not_answer_must_show_alone_for_who_leaves_a_room_gets_no_answers(
+    cast: Cast, deliveries: dict[int, list[tuple[str, Element]]]
+) -> None:
+    asked = valid(addressee=Addressee.OCCUPANT, to="room@muc/juliet")
+    leaving = valid("f2", carrier=Carrier.PRESENCE)
+    (symptom,) = judge(cast, batch(cast, asked, leaving, deliveries=deliveries))
+    assert (symptom.rule, symptom.place, symptom.alone) == ("answers-each-iq", 0, True)
+    (other,) = judge(cast, batch(cast, TO_CONTACT, leaving, deliveries=deliveries))
+    assert not other.alone
 
 
 def test_what_belongs_to_another_batch_is_left_to_it(cast: Cast) -> None:

@@ -54,6 +54,15 @@ def test_what_takes_several_is_shortened_to_just_those(culprits: Numbers) -> Non
     assert found.times == 3
 
 
+def test_what_must_show_alone_is_not_looked_for_in_sequences() -> None:
+    both, last = caused_by(3, 5), caused_by(5)
+    assert narrow(both, templates(8), replace(SYMPTOM, place=5, alone=True)) is None
+    assert both.tries == [(5,)]
+    found = narrow(last, templates(8), replace(SYMPTOM, place=5, alone=True))
+    assert found is not None
+    assert numbers(found.templates) == (5,)
+
+
 def test_what_never_shows_again_is_nothing() -> None:
     prober = Scripted(lambda _, __: [])
     assert narrow(prober, templates(4), SYMPTOM, likely=(1,)) is None
