@@ -253,6 +253,20 @@ def test_what_stands_between_entries_stays() -> None:
     assert [one["fingerprint"] for one in tomllib.loads(file.text)["finding"]] == ["f [1] *", "new"]
 
 
+@pytest.mark.parametrize("head", ["", "# What is known.\n\n"])
+@pytest.mark.parametrize("gone", ["a", "b", "c", "ab", "bc", "ac"])
+def test_the_blank_lines_that_part_an_entry_from_others_go_with_it(head: str, gone: str) -> None:
+    def written(names: str) -> str:
+        entries = (f'[[known]]\ncheck = "{name}"\noutcome = "fail"\nreason = "r"\n' for name in names)
+        return head + "\n".join(entries)
+
+    file = KnownFile(written("abc"))
+    for each in file.entries("known"):
+        if each["check"] in gone:
+            file.remove("known", each)
+    assert file.text == written("".join(name for name in "abc" if name not in gone))
+
+
 @pytest.mark.parametrize(
     "text", ["[[known]\n", '[[known]]\ncheck = "a"\ncheck = "b"\n', 'known = [{ check = "a" }]\n', "finding = 3\n"]
 )

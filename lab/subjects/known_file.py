@@ -20,6 +20,7 @@ from tomlkit.items import AoT
 from lab.errors import MachineError, UsageError
 
 _HEAD = re.compile(r"[ \t]*\[\[[ \t]*(known|fault|finding)[ \t]*\]\][ \t]*(#.*)?")
+_BLANK_END = re.compile(r"(\r?\n)(?:[ \t]*\r?\n)+\Z")
 _KINDS = ("known", "fault", "finding")
 
 
@@ -83,12 +84,15 @@ class KnownFile:
         piece.data = {k: v for k, v in {**piece.data, **values}.items() if v is not None}
 
     def remove(self, kind: str, entry: dict[str, Any]) -> None:
-        """Take an entry out, with the comment right above it."""
+        """Take an entry out, with the comment right above it and the blank lines that part it from what is above."""
         place = self._place(kind, entry)
         del self._pieces[place]
-        if 0 < place < len(self._pieces) and not self._pieces[place - 1].kind and not self._pieces[place].kind:
-            joined = self._pieces[place - 1].text + self._pieces[place].text
-            self._pieces[place - 1 : place + 1] = [_Piece(re.sub(r"\n{3,}", "\n\n", joined))]
+        if place == 0 and self._pieces and not self._pieces[0].kind:
+            self._pieces[0].text = self._pieces[0].text.lstrip("\r\n")
+        elif place and not self._pieces[place - 1].kind:
+            above = self._pieces[place - 1]
+            above.text = _BLANK_END.sub(r"\1", above.text) if above.text.strip() else ""
+        self._pieces = [piece for piece in self._pieces if piece.text]
 
     def _place(self, kind: str, entry: dict[str, Any]) -> int:
         return next(n for n, piece in enumerate(self._pieces) if piece.kind == kind and piece.data is entry)
