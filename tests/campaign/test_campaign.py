@@ -165,7 +165,7 @@ def test_valid_and_malformed_take_turns_and_are_counted(tmp_path: Path) -> None:
 
 
 def test_it_ends_with_so_many_findings(tmp_path: Path) -> None:
-    told, server = Told(), FakeServer("answers-twice", patience=0.3)
+    told, server = Told(), FakeServer("answers-twice")
     bounds = Bounds(findings=1, shrink=0.0)
     outcome, _ = campaign([*VERSIONS, *PINGS], bounds, server=server, told=told, folder=tmp_path)
     # What waited by then is looked into all the same.
@@ -183,7 +183,7 @@ def interrupt(_: Any) -> None:
 
 
 def test_ctrl_c_keeps_what_was_found(tmp_path: Path) -> None:
-    told, server = Told(on_found=interrupt), FakeServer("answers-version-twice", patience=0.3)
+    told, server = Told(on_found=interrupt), FakeServer("answers-version-twice")
     outcome, _ = campaign(VERSIONS, Bounds(), server=server, told=told, folder=tmp_path)
     assert outcome.interrupted
     (finding,) = outcome.findings
@@ -201,7 +201,7 @@ def test_ctrl_c_at_any_time_ends_it_in_order(tmp_path: Path, when: str) -> None:
         if doing == when:
             raise KeyboardInterrupt
 
-    told, server = Told(on_doing=at), FakeServer("answers-version-twice", patience=0.3)
+    told, server = Told(on_doing=at), FakeServer("answers-version-twice")
     bounds = Bounds(stanzas=128, shrink=5.0)
     outcome, _ = campaign(VERSIONS, bounds, server=server, told=told, folder=tmp_path)
     assert outcome.interrupted
@@ -221,7 +221,7 @@ def test_a_server_that_dies_stops_it_with_a_reason() -> None:
 
 def test_what_was_found_before_a_server_died_is_kept(tmp_path: Path) -> None:
     """Versions are answered twice until then; the first message is the last."""
-    server = FakeServer("answers-version-twice", patience=0.3)
+    server = FakeServer("answers-version-twice")
 
     def die(_: Finding) -> None:
         server._loop.call_soon_threadsafe(server.die)  # in its own thread
@@ -246,7 +246,7 @@ def test_a_server_that_takes_no_session_at_all_stops_it(tmp_path: Path) -> None:
 
 def test_a_full_disk_ends_it_and_leaves_nothing_open(tmp_path: Path) -> None:
     (tmp_path / "corpus").write_text("a file is in the way")
-    server = FakeServer("answers-version-twice", patience=0.3)
+    server = FakeServer("answers-version-twice")
     with pytest.raises(MachineError, match="cannot keep a finding"):
         campaign(VERSIONS, Bounds(), server=server, folder=tmp_path / "corpus")
     gc.collect()
@@ -260,7 +260,7 @@ def given(server: FakeServer, count: int) -> Callable[[Cell], Cell]:
 
 
 def test_accounts_that_run_out_stop_it_with_a_reason_and_what_was_done_is_told(tmp_path: Path) -> None:
-    server = FakeServer("answers-version-twice", patience=0.3)
+    server = FakeServer("answers-version-twice")
     outcome, _ = campaign(VERSIONS, Bounds(), server=server, folder=tmp_path, change=given(server, 8))
     assert "no more accounts" in outcome.stopped
     assert outcome.sent > 0
