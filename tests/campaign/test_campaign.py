@@ -252,6 +252,13 @@ def test_a_full_disk_ends_it_and_leaves_nothing_open(tmp_path: Path) -> None:
     gc.collect()
 
 
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No worker of pytest-xdist's: those share what a cell gives."""
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    monkeypatch.delenv("PYTEST_XDIST_WORKER_COUNT", raising=False)
+
+
 def given(server: FakeServer, count: int) -> Callable[[Cell], Cell]:
     """A cell that gives so many accounts, and lets nobody make others."""
     accounts = tuple(Account(f"user{number}", server.domain, "secret") for number in range(count))
@@ -259,6 +266,7 @@ def given(server: FakeServer, count: int) -> Callable[[Cell], Cell]:
     return lambda cell: replace(cell, accounts=AccountMaking("given", given=accounts))
 
 
+@pytest.mark.usefixtures("alone")
 def test_accounts_that_run_out_stop_it_with_a_reason_and_what_was_done_is_told(tmp_path: Path) -> None:
     server = FakeServer("answers-version-twice")
     outcome, _ = campaign(VERSIONS, Bounds(), server=server, folder=tmp_path, change=given(server, 8))
@@ -266,6 +274,7 @@ def test_accounts_that_run_out_stop_it_with_a_reason_and_what_was_done_is_told(t
     assert outcome.sent > 0
 
 
+@pytest.mark.usefixtures("alone")
 def test_too_few_accounts_to_begin_with_are_wrong_usage() -> None:
     server = FakeServer()
     with pytest.raises(UsageError, match="no more accounts"):

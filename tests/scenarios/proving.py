@@ -19,6 +19,7 @@ from lab.plugin.proving import proof_of
 from lab.verdict import Outcome
 
 BOUND = 300.0  # seconds for all of them
+WORKERS = 4  # side by side: most of the time is waiting
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def main() -> None:
     cell, most, *names = sys.argv[1:]
     chosen = [c for c in catalogue.checks() if any(fnmatch.fnmatchcase(c.name, name) for name in names)]
     extra = ["-p", "lab.plugin.proving", "--most-damages", most]
-    catalogue.run(chosen, Path(cell), workers=0, plugins=[_Proofs()], extra=extra)
+    catalogue.run(chosen, Path(cell), workers=WORKERS, plugins=[_Proofs()], extra=extra)
     sys.stdout.flush()
 
 
