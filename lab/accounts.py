@@ -59,7 +59,9 @@ class Comeback:
             time.sleep(BETWEEN_SECONDS)
 
     def _may_come_back(self, error: LabError, waited: float) -> bool:
-        if self.fruitless >= FRUITLESS:
+        exits = engines.exits(self.run_dir) if self.run_dir else ()
+        gone_for_good = bool(exits) and not exits[-1].restarted
+        if gone_for_good or self.fruitless >= FRUITLESS:
             return False
         if waited > COMEBACK_SECONDS:
             self.fruitless += 1
@@ -67,11 +69,8 @@ class Comeback:
         if isinstance(error, NoAnswer):
             return True
         notice = COMMAND_SECONDS if isinstance(error, CommandFailed) else NOTICE_SECONDS
-        return self.run_dir is not None and (waited < notice or self._restarting())
-
-    def _restarting(self) -> bool:
-        exits = engines.exits(self.run_dir) if self.run_dir else ()
-        return bool(exits) and exits[-1].restarted and time.time() - exits[-1].at < COMEBACK_SECONDS
+        restarting = bool(exits) and time.time() - exits[-1].at < COMEBACK_SECONDS
+        return restarting or (self.run_dir is not None and waited < notice)
 
 
 class Accounts:

@@ -11,6 +11,7 @@ import pytest
 from lab.accounts import Accounts, Comeback, CommandFailed
 from lab.cell import AccountMaking, Cell, Subject
 from lab.engines import EXITS_FILE
+from lab.wire.transport import ConnectionRefused, NoAnswer
 
 
 def accounts(folder: Path, script: str) -> Accounts:
@@ -37,3 +38,20 @@ def test_a_command_that_fails_for_good_is_an_error_of_the_machine(tmp_path: Path
     with pytest.raises(CommandFailed, match="makes accounts failed") as failed:
         accounts(tmp_path, "echo no such user >&2; exit 1").fresh()
     assert failed.value.cause == "no such user"
+
+
+@pytest.mark.parametrize(
+    "error", [NoAnswer("nothing came"), ConnectionRefused("nobody listens"), CommandFailed("no")]
+)
+def test_a_subject_that_is_gone_for_good_is_not_waited_for(tmp_path: Path, error: Exception) -> None:
+    told = [json.dumps({"at": time.time(), "why": "exited", "restarted": restarted}) for restarted in (True, False)]
+    (tmp_path / EXITS_FILE).write_text("\n".join(told) + "\n")
+    tries: list[None] = []
+
+    def connect() -> None:
+        tries.append(None)
+        raise error
+
+    with pytest.raises(type(error)):
+        Comeback(tmp_path).open(connect)
+    assert len(tries) == 1
