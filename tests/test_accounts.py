@@ -1,4 +1,4 @@
-"""Accounts that a command makes, while the subject is being restarted."""
+"""Accounts that a command makes, while the subject is being restarted; and what is not waited for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from lab.accounts import Accounts, Comeback, CommandFailed
 from lab.cell import AccountMaking, Cell, Subject
-from lab.engines import EXITS_FILE
+from lab.engines import EXITS_FILE, exit_since
 from lab.wire.transport import ConnectionRefused, NoAnswer
 
 
@@ -32,6 +32,16 @@ def test_an_exit_may_be_noticed_a_while_after_the_command_has_failed(tmp_path: P
         tmp_path, f'sleep 0.4; echo >> "$1/tries"; n=$(wc -l < "$1/tries"); test $n = 3 && {noticed}; test $n = 4'
     ).fresh()
     assert len((tmp_path / "tries").read_text()) == 4, "more than half a second behind the first"
+
+
+def test_no_further_exit_is_waited_for_of_a_subject_that_is_gone_for_good(tmp_path: Path) -> None:
+    began, at = time.monotonic(), time.time()
+    (tmp_path / EXITS_FILE).write_text(json.dumps({"at": at, "why": "exited", "restarted": False}) + "\n")
+    assert exit_since(at + 1.0, tmp_path, within=60.0) is None
+    found = exit_since(at, tmp_path, within=60.0)
+    assert found is not None
+    assert not found.restarted
+    assert time.monotonic() - began < 30.0
 
 
 def test_a_command_that_fails_for_good_is_an_error_of_the_machine(tmp_path: Path) -> None:

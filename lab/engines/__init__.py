@@ -178,14 +178,16 @@ def exits(run_dir: Path) -> tuple[SubjectExit, ...]:
 def exit_since(at: float, run_dir: Path, *, within: float) -> SubjectExit | None:
     """The subject's first exit since `at` (epoch seconds), waited for so many seconds; None where there is none.
 
-    Where no engine watches the subject, nothing is waited for.
+    Where no engine watches the subject, or it is gone for good, nothing is waited for.
     """
     deadline = time.monotonic() + within
     while True:
-        for exit_ in exits(run_dir):
+        seen = exits(run_dir)
+        for exit_ in seen:
             if exit_.at >= at:
                 return exit_
-        if time.monotonic() >= deadline or not (run_dir / EXITS_FILE).exists():
+        gone = bool(seen) and not seen[-1].restarted
+        if gone or time.monotonic() >= deadline or not (run_dir / EXITS_FILE).exists():
             return None
         time.sleep(0.02)
 
