@@ -59,9 +59,8 @@ class Comeback:
             time.sleep(BETWEEN_SECONDS)
 
     def _may_come_back(self, error: LabError, waited: float) -> bool:
-        exits = engines.exits(self.run_dir) if self.run_dir else ()
-        gone_for_good = bool(exits) and not exits[-1].restarted
-        if gone_for_good or self.fruitless >= FRUITLESS:
+        exits = engines.exits(self.run_dir)
+        if engines.gone_for_good(exits) or self.fruitless >= FRUITLESS:
             return False
         if waited > COMEBACK_SECONDS:
             self.fruitless += 1

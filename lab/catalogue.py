@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence, Set
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -117,6 +117,28 @@ def run(
     spread = ["-n", str(workers), "--dist", "loadgroup"] if workers else ["-p", "no:xdist"]
     arguments = ["-c", str(INI), "--rootdir", str(SCENARIOS), "--cell", str(cell_file), *spread, *extra, *files]
     return pytest.ExitCode(pytest.main(arguments, plugins=[_Selected(names), *plugins]))
+
+
+def run_apart(
+    selected: Sequence[Check],
+    cell_file: Path,
+    *,
+    workers: int,
+    plugins: Sequence[object],
+    extra: Sequence[str] = (),
+    also: Set[Check] = frozenset(),
+    stopped: Callable[[], bool] = lambda: False,
+) -> pytest.ExitCode:
+    """Like `run`, but what must run `alone`, and `also` these, behind all others, one at a time.
+
+    Not where it is interrupted before that, or `stopped`.
+    """
+    apart = [check for check in selected if alone(check) or check in also]
+    code = pytest.ExitCode.OK
+    for part, processes in (([check for check in selected if check not in apart], workers), (apart, 0)):
+        if part and not stopped() and code != pytest.ExitCode.INTERRUPTED:
+            code = run(part, cell_file, workers=processes, plugins=plugins, extra=extra)
+    return code
 
 
 def known_checks(role: Role) -> dict[str, int]:

@@ -156,7 +156,6 @@ def _start(server: Server, plan: Plan, stack: ExitStack, display: Display) -> Pl
     watched = None if cell.process.kind == "attached" else folder
 
     def gone() -> str:
-        exits = engines.exits(watched) if watched else ()
-        return exits[-1].why if exits and not exits[-1].restarted else ""
+        return engines.gone_for_good(engines.exits(watched))
 
     return Player(server.name, cell, Comeback(watched), gone)

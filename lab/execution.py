@@ -138,11 +138,10 @@ def execute(
     keep it busy for long, is run behind all others, one check at a time: who is tried beside it would suffer, too.
     """
     collector = _Collector(writer, sides, listener, gone, mentioned)
-    apart = [check for check in checks if catalogue.alone(check) or expected.is_deadly(sides, check.name)]
-    code = pytest.ExitCode.OK
-    for part, processes in (([check for check in checks if check not in apart], workers), (apart, 0)):
-        if part and not collector.stopped and code != pytest.ExitCode.INTERRUPTED:
-            code = catalogue.run(part, cell_file, workers=processes, plugins=[collector])
+    deadly = {check for check in checks if expected.is_deadly(sides, check.name)}
+    code = catalogue.run_apart(
+        checks, cell_file, workers=workers, also=deadly, plugins=[collector], stopped=lambda: bool(collector.stopped)
+    )
     sys.stdout.flush()
     return Execution(
         tuple(collector.results),

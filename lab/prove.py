@@ -199,10 +199,7 @@ def prove(
                 patience = PATIENCE if peer is None else FEDERATED_PATIENCE
                 cells.write(cell.measured(seen.round_trip, patience, seen.advertised), file)
             proving = ["-p", "lab.plugin.proving", "--most-damages", str(most)]
-            alone = [check for check in by_damage if catalogue.alone(check)]
-            for part, processes in (([check for check in by_damage if check not in alone], workers), (alone, 0)):
-                if part:
-                    catalogue.run(part, cell_file, workers=processes, plugins=[collector], extra=proving)
+            catalogue.run_apart(by_damage, cell_file, workers=workers, plugins=[collector], extra=proving)
     for check in by_fake:
         collector.proofs.append(_by_fake(check, out, display))
     display.done()

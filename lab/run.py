@@ -228,7 +228,8 @@ def _gone(process: Process, run_dir: Path) -> str | None:
     while True:
         exits = engines.exits(run_dir)
         if exits:
-            return None if exits[-1].restarted else f"the subject is gone for good: {exits[-1].why}"
+            gone = engines.gone_for_good(exits)
+            return f"the subject is gone for good: {gone}" if gone else None
         why = engines.alive(process)
         if why is None or time.monotonic() > deadline:
             return why

@@ -26,8 +26,10 @@ def test_what_others_would_suffer_from_runs_behind_them_one_at_a_time(
 ) -> None:
     ran: list[tuple[list[str], int]] = []
 
-    def run(part: Sequence[Check], _: Path, *, workers: int, plugins: Sequence[object]) -> pytest.ExitCode:
-        assert len(plugins) == 1
+    def run(
+        part: Sequence[Check], _: Path, *, workers: int, plugins: Sequence[object], extra: Sequence[str]
+    ) -> pytest.ExitCode:
+        assert (len(plugins), extra) == (1, ())
         ran.append(([check.name for check in part], workers))
         return ends
 

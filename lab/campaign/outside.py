@@ -84,7 +84,7 @@ class Outside:
         return None
 
     def _exits(self) -> tuple[engines.SubjectExit, ...]:
-        return engines.exits(self._run_dir) if self._run_dir else ()
+        return engines.exits(self._run_dir)
 
     @property
     def exits(self) -> int:
@@ -94,8 +94,7 @@ class Outside:
     @property
     def gone(self) -> str:
         """Why the subject will not come back; empty while it lives, or is being restarted."""
-        exits = self._exits()
-        return exits[-1].why if exits and not exits[-1].restarted else ""
+        return engines.gone_for_good(self._exits())
 
     def too_much_memory(self) -> Symptom | None:
         if self.memory_peak <= self.memory_bound:

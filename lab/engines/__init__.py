@@ -10,7 +10,7 @@ import importlib
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -167,12 +167,20 @@ def memory(process: Process) -> int | None:
     return used
 
 
-def exits(run_dir: Path) -> tuple[SubjectExit, ...]:
-    """Every exit of the subject in this run so far: it may live again, restarted, and yet have crashed."""
-    file = run_dir / EXITS_FILE
-    if not file.exists():
+def exits(run_dir: Path | None) -> tuple[SubjectExit, ...]:
+    """Every exit of the subject in this run so far: it may live again, restarted, and yet have crashed.
+
+    Where nobody notes them, `run_dir` is None.
+    """
+    if run_dir is None or not (run_dir / EXITS_FILE).exists():
         return ()
-    return tuple(SubjectExit(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines())
+    lines = (run_dir / EXITS_FILE).read_text(encoding="utf-8").splitlines()
+    return tuple(SubjectExit(**json.loads(line)) for line in lines)
+
+
+def gone_for_good(seen: Sequence[SubjectExit]) -> str:
+    """Why a subject with these exits will not come back; empty while it lives, or is being restarted."""
+    return seen[-1].why if seen and not seen[-1].restarted else ""
 
 
 def exit_since(at: float, run_dir: Path, *, within: float) -> SubjectExit | None:
@@ -186,8 +194,7 @@ def exit_since(at: float, run_dir: Path, *, within: float) -> SubjectExit | None
         for exit_ in seen:
             if exit_.at >= at:
                 return exit_
-        gone = bool(seen) and not seen[-1].restarted
-        if gone or time.monotonic() >= deadline or not (run_dir / EXITS_FILE).exists():
+        if gone_for_good(seen) or time.monotonic() >= deadline or not (run_dir / EXITS_FILE).exists():
             return None
         time.sleep(0.02)
 
