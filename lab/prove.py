@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from rich.text import Text
 from lab import catalogue
 from lab import cell as cells
 from lab.engines import Running, federated, started
+from lab.engines.signals import interrupted_code
 from lab.errors import Exit, UsageError
 from lab.fakes import MISBEHAVIOURS, FakeServer
 from lab.plugin.proving import Attempt, proof_of
@@ -68,15 +69,18 @@ class CheckProof:
 
 @dataclass(frozen=True)
 class Proof:
-    """All checks' proofs."""
+    """All checks' proofs; where it was interrupted, of those that had ended."""
 
     subject: str
     proofs: tuple[CheckProof, ...]
     missing: tuple[str, ...] = ()
     problems: tuple[str, ...] = field(default=())
+    interrupted: bool = False
 
     @property
     def exit_code(self) -> int:
+        if self.interrupted:
+            return interrupted_code()
         bad = any(p.defect or p.errors for p in self.proofs) or self.missing or self.problems
         nothing = not any(p.outcome is Outcome.PASS for p in self.proofs)
         return Exit.UNEXPECTED if bad or nothing else Exit.OK
@@ -131,6 +135,10 @@ class Proof:
         if others:
             names = ", ".join(f"{p.check} ({p.outcome})" for p in others)
             yield Text(f"{len(others)} checks do not pass here, so nothing can be proved of them: {names}", "dim")
+        yield from self._shortcomings()
+
+    def _shortcomings(self) -> Iterator[Text]:
+        """What is wrong, a line each."""
         for proof in self.proofs:
             for attempt in proof.errors:
                 yield Text(f"the lab stumbled: {proof.check}, {attempt.damage} of {attempt.what}", "bold red")
@@ -140,6 +148,11 @@ class Proof:
                 yield Text(f"nothing turns {proof.check} red: a defect of the check", "bold red")
         for problem in self.problems:
             yield Text(problem, "red")
+        if self.interrupted:
+            yield Text(
+                f"interrupted: {len(self.missing)} of {len(self.missing) + len(self.proofs)} checks not proved"
+            )
+            return
         for name in self.missing:
             yield Text(f"no proof came back for {name}", "bold red")
 
@@ -187,6 +200,7 @@ def prove(
     by_damage = [c for c in checks if not c.proved_by]
     by_fake = [c for c in checks if c.proved_by]
     display.checking(len(checks))
+    code = pytest.ExitCode.OK
     if by_damage:
         with (
             started(subject, engine, run_dir=out, progress=display) as server,
@@ -199,8 +213,9 @@ def prove(
                 patience = PATIENCE if peer is None else FEDERATED_PATIENCE
                 cells.write(cell.measured(seen.round_trip, patience, seen.advertised), file)
             proving = ["-p", "lab.plugin.proving", "--most-damages", str(most)]
-            catalogue.run_apart(by_damage, cell_file, workers=workers, plugins=[collector], extra=proving)
-    for check in by_fake:
+            code = catalogue.run_apart(by_damage, cell_file, workers=workers, plugins=[collector], extra=proving)
+    interrupted = code == pytest.ExitCode.INTERRUPTED
+    for check in [] if interrupted else by_fake:
         collector.proofs.append(_by_fake(check, out, display))
     display.done()
     ended = {p.check for p in collector.proofs}
@@ -208,7 +223,7 @@ def prove(
     tried = " and ".join(f"{client.name}:{client.version}" for client in clients)
     with_ = f" with {peer.name}:{peer.version}" if peer else ""
     named = f"{tried} on " * bool(tried) + f"{subject.name}:{subject.version}{with_}"
-    proof = Proof(named, tuple(collector.proofs), missing, tuple(collector.problems))
+    proof = Proof(named, tuple(collector.proofs), missing, tuple(collector.problems), interrupted)
     (out / PROOF).write_text(json.dumps(proof.as_json(), indent=2) + "\n", encoding="utf-8")
     return proof
 

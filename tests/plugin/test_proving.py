@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from lab.catalogue import INI
 from lab.fakes import FakeServer
 from lab.plugin import damage
 from lab.plugin.proving import proof_of
+from lab.prove import Proof
 from lab.wire.session import parse, show
 from lab.wire.stream import Received, StreamClosed, StreamOpened
 
@@ -123,3 +127,12 @@ def test_a_header_and_a_close_can_be_damaged() -> None:
 def test_sentinels_are_not_damaged() -> None:
     sentinel = parse("<iq id='sentinel-1' type='result'/>", default="jabber:client")
     assert not list(damage.applicable(Received(sentinel)))
+
+
+def test_an_interrupted_proof_says_how_much_is_left_and_has_the_code_of_the_interruption() -> None:
+    proof = Proof("fake:0", (), ("rfc-6120/a", "rfc-6120/b"), interrupted=True)
+    console = Console(width=100, record=True, file=StringIO())
+    console.print(proof)
+    assert "interrupted: 2 of 2 checks not proved" in console.export_text()
+    assert proof.exit_code == 130
+    assert replace(proof, interrupted=False).exit_code == 1
