@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fnmatch
+import gc
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence, Set
 from functools import cache
@@ -94,6 +96,7 @@ class _Selected:
 
     def __init__(self, names: set[str]) -> None:
         self._names = sorted(names)
+        self._interrupted = False
 
     def pytest_configure(self, config: pytest.Config) -> None:
         config.stash[SELECTED] = self._names
@@ -102,6 +105,17 @@ class _Selected:
     def pytest_configure_node(self, node: Any) -> None:
         """pytest-xdist begins a worker."""
         node.workerinput[WORKERS_SELECTED] = self._names
+
+    def pytest_keyboard_interrupt(self) -> None:
+        self._interrupted = True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_unconfigure(self) -> None:
+        """A worker that Ctrl-C found half made is closed by nobody: that is no fault, and pytest must not see it."""
+        if self._interrupted:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ResourceWarning)
+                gc.collect()
 
 
 def run(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import re
 from itertools import chain
+from pathlib import Path
 
 import pytest
 
 from lab import catalogue
 from lab.coverage import Coverage, Line, coverage
 from lab.errors import UsageError
-from lab.fakes import MISBEHAVIOURS
+from lab.fakes import MISBEHAVIOURS, FakeServer
 from lab.subjects import all_clients, all_subjects, find, find_client
 from lab.subjects.known import Listed, listed
 from lab.verdict import OVER_S2S, carrier, over_tcp
@@ -160,3 +162,19 @@ def test_what_may_keep_a_server_busy_is_run_apart() -> None:
     assert {"rfc-6120/endless-data-is-given-up/text-bound", "rfc-6120/endless-peer-is-given-up/header"} < apart
     assert "rfc-6120/get-is-answered-once-by-a-result" not in apart
     assert len(apart) < 50, "one at a time takes long"
+
+
+class HalfMade:
+    """A plugin of pytest's that is interrupted while it makes something, and leaves it open: a worker, say."""
+
+    def pytest_collection(self) -> None:
+        left: list[object] = [Path(os.devnull).open()]  # noqa: SIM115 - that is the fault
+        left.append(left)  # only the garbage collector finds it
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_while_a_worker_is_made_is_an_interruption_and_no_fault(tmp_path: Path) -> None:
+    check = catalogue.named("rfc-6120/get-is-answered-once-by-a-result")
+    with FakeServer(run_dir=tmp_path):
+        code = catalogue.run([check], tmp_path / "cell.json", workers=0, plugins=[HalfMade()])
+    assert code is pytest.ExitCode.INTERRUPTED
